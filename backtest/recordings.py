@@ -1,0 +1,362 @@
+"""Recorded trades, read by what is in the file and not by what it is called.
+
+Four formats: the 2022 midterms tape (CSV), Polymarket Data API rows v1 and v2 (JSON lines, one
+JSON array, or a wrapped page), and our own recordings: one raw message a line, as
+`{"venue": ..., "channel": ..., "received_at": ..., "message": {...}}`. Plain or gzip, streamed.
+"""
+
+import csv
+import gzip
+import hashlib
+import heapq
+import io
+import json
+import pickle
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Any
+
+from venues.polymarket import parse
+from venues.polymarket.parse import BadMessage, NotATrade
+from venues.types import Trade
+
+MIDTERMS_COLUMNS = ["market", "timestamp_utc", "account", "type", "outcome", "amount_usdc"] + [
+    "shares",
+    "price",
+]
+LINE_BYTES = 1_000_000  # a longer line is no trade
+SNIFF_LINES = 50
+SORT_ROWS = 200_000  # rows held in memory while sorting a file that is not in order
+
+
+class UnreadableRecording(Exception):
+    """A file that is none of the formats; the text names it and what was expected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadRow:
+    file: str
+    line: int
+    reason: str
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A good row that is no trade."""
+
+    line: int
+    kind: str
+
+
+Row = Trade | BadRow | Skipped
+Item = tuple[int, bytes]
+Parser = Callable[[str], Trade]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What one pass over the files told."""
+
+    key: str  # SHA-256 over the files' bytes
+    files: dict[str, str]  # path to SHA-256
+    trades: int
+    skipped: int
+    bad: int
+    sorted: bool
+    first_at: datetime | None
+    last_at: datetime | None
+    volume_of_first_tenth: dict[str, Decimal]  # USD by wallet
+
+
+def scan(paths: Iterable[Path], *, each: Callable[[str, Row], None] | None = None) -> Scan:
+    """Read every file once: count, check the order, measure the early volume.
+
+    `each` sees every row with its file's SHA-256: for a progress bar, or to keep the bad ones.
+
+    Raises UnreadableRecording for a file that is none of the formats.
+    """
+    paths = list(paths)
+    files = {str(path): _sha256(path) for path in paths}
+    trades = skipped = bad = 0
+    in_order, first, last = True, None, None
+    for path in paths:
+        previous: datetime | None = None
+        for row in read(path):
+            if each:
+                each(files[str(path)], row)
+            if isinstance(row, BadRow):
+                bad += 1
+            elif isinstance(row, Skipped):
+                skipped += 1
+            else:
+                trades += 1
+                in_order = in_order and (previous is None or row.at >= previous)
+                previous = row.at
+                first = row.at if first is None else min(first, row.at)
+                last = row.at if last is None else max(last, row.at)
+    return Scan(
+        key=hashlib.sha256("".join(sorted(files.values())).encode()).hexdigest(),
+        files=files,
+        trades=trades,
+        skipped=skipped,
+        bad=bad,
+        sorted=in_order,
+        first_at=first,
+        last_at=last,
+        volume_of_first_tenth=_early_volume(paths, trades=trades, in_order=in_order),
+    )
+
+
+def _early_volume(paths: list[Path], *, trades: int, in_order: bool) -> dict[str, Decimal]:
+    volumes: dict[str, Decimal] = {}
+    for count, trade in enumerate(in_time_order(paths, in_order=in_order)):
+        if count >= max(trades // 10, 1):
+            break
+        volumes[trade.wallet] = volumes.get(trade.wallet, Decimal(0)) + trade.price * trade.shares
+    return volumes
+
+
+def in_time_order(paths: Iterable[Path], *, in_order: bool) -> Iterator[Trade]:
+    """Yield the trades of all files, oldest first; equal times keep the files' order.
+
+    A file that is not in order is sorted through temporary files, in bounded memory.
+    """
+    streams = [_trades(path) if in_order else _sorted(_trades(path)) for path in paths]
+    return heapq.merge(*streams, key=lambda trade: trade.at)
+
+
+def read(path: Path) -> Iterator[Row]:
+    """Yield every row of a file as a trade, a bad row, or a good row that is no trade."""
+    parser = sniff(path)
+    csv_header = parser is midterms_trade
+    line = 0
+    try:
+        for line, raw in _items(path, json_items=not csv_header):
+            if csv_header and line == 1:
+                continue
+            yield _parsed(path, line, raw, parser)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        yield _bad(path, line + 1, b"", "the compressed file ends, or breaks, in the middle")
+
+
+def sniff(path: Path) -> Parser:
+    """Return the parser that fits the file's content. Raises UnreadableRecording."""
+    if not path.exists():
+        raise UnreadableRecording(f"{path}: there is no such file.")
+    if path.is_dir():
+        raise UnreadableRecording(f"{path} is a folder; name the files in it.")
+    try:
+        with _open(path) as stream:
+            head = [stream.readline(LINE_BYTES) for _ in range(SNIFF_LINES)]
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        head = []
+    except OSError as error:
+        raise UnreadableRecording(f"{path} cannot be read: {error.strerror}.") from error
+    lines = [line.removeprefix(b"\xef\xbb\xbf").strip() for line in head]
+    if not any(lines):
+        raise UnreadableRecording(f"{path} is empty, or not readable as plain or gzip text.")
+    first = next(line for line in lines if line)
+    if first.split(b",")[:8] == [name.encode() for name in MIDTERMS_COLUMNS]:
+        return midterms_trade
+    text = b"\n".join(lines)
+    if first[:1] in (b"{", b"[") and (b"proxyWallet" in text or b"proxy_wallet" in text):
+        return json_trade
+    raise UnreadableRecording(
+        f"{path} is none of the formats PolyMix reads: the 2022 midterms tape (CSV), Polymarket "
+        "Data API rows v1 or v2 (JSON), or PolyMix recordings (JSON lines)."
+    )
+
+
+def json_trade(line: str) -> Trade:
+    """Parse a Data API row, or one of our own recorded messages around it."""
+    row = json.loads(line, parse_float=Decimal, parse_constant=Decimal)
+    if not isinstance(row, dict):
+        raise BadMessage("not a JSON object")
+    if "message" in row and "channel" in row:
+        return _recorded(row)
+    return parse.data_api_trade(row)
+
+
+def midterms_trade(line: str) -> Trade:
+    """Parse a row of the 2022 midterms tape. It has no transactions, so they are digests."""
+    cells = next(csv.reader([line]), [])
+    if len(cells) != len(MIDTERMS_COLUMNS):
+        raise BadMessage(f"{len(cells)} columns instead of {len(MIDTERMS_COLUMNS)}")
+    row = dict(zip(MIDTERMS_COLUMNS, cells, strict=True))
+    market = parse.text(row, "market", most=100)
+    outcome = parse.text(row, "outcome", most=50)
+    wallet = parse.address(row["account"])
+    price, shares = parse.share_price(row["price"]), parse.share_count(row["shares"])
+    token = f"{market}:{outcome}"
+    return Trade(
+        venue="polymarket",
+        transaction=parse.digest(market, outcome, wallet, row["timestamp_utc"]),
+        counter=parse.fill_counter(wallet=wallet, token=token, price=price, shares=shares),
+        wallet=wallet,
+        market=market,
+        token=token,
+        outcome=outcome,
+        outcome_index=None,
+        title=market.replace("_", " ").title(),
+        side=parse.trade_side(row["type"]),
+        price=price,
+        shares=shares,
+        at=_utc(row["timestamp_utc"]),
+    )
+
+
+def record_message(message: dict[str, Any], *, venue: str, channel: str, at: datetime) -> str:
+    """Return one line of our own recording format."""
+    line = {"venue": venue, "channel": channel, "received_at": at.isoformat(), "message": message}
+    return json.dumps(line, separators=(",", ":"), default=str)
+
+
+def _recorded(row: dict[str, Any]) -> Trade:
+    if row.get("venue") != "polymarket":
+        raise NotATrade(f"venue {str(row.get('venue'))[:20]}")
+    if row["channel"] not in ("trades", "activity"):
+        raise NotATrade(f"channel {str(row['channel'])[:20]}")
+    message = row["message"]
+    if not isinstance(message, dict):
+        raise BadMessage("message is not a JSON object")
+    return parse.data_api_trade(message)
+
+
+def _parsed(path: Path, line: int, raw: bytes, parser: Parser) -> Row:
+    try:
+        return parser(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        return _bad(path, line, raw, "not UTF-8 text")
+    except NotATrade as kind:
+        return Skipped(line=line, kind=str(kind))
+    except BadMessage as reason:
+        return _bad(path, line, raw, str(reason))
+    except json.JSONDecodeError as error:
+        return _bad(path, line, raw, f"broken JSON: {error.msg}")
+    except (ValueError, ArithmeticError, RecursionError, csv.Error) as error:
+        return _bad(path, line, raw, f"cannot be read: {error}")
+
+
+def _bad(path: Path, line: int, raw: bytes, reason: str) -> BadRow:
+    excerpt = raw[:300].decode("utf-8", "replace").replace("\x00", "")
+    return BadRow(file=path.name, line=line, reason=reason.replace("\x00", "")[:300], excerpt=excerpt)
+
+
+def _utc(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadMessage(f"time {text[:40]!r} is no time") from None
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    if not parse.EARLIEST <= at < parse.LATEST:
+        raise BadMessage(f"time {text[:40]!r} is not of this time")
+    return at
+
+
+def _items(path: Path, *, json_items: bool) -> Iterator[Item]:
+    """Yield lines with their numbers; objects of one JSON array count as lines."""
+    with _open(path) as stream:
+        head = stream.peek(4096) if isinstance(stream, io.BufferedReader) else b""
+        head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+        if json_items and _is_one_document(head):
+            yield from _array_items(stream)
+            return
+        number = 0
+        while raw := stream.readline(LINE_BYTES):
+            number += 1
+            while raw and not raw.endswith(b"\n") and len(raw) >= LINE_BYTES:
+                rest = stream.readline(LINE_BYTES)  # the tail of an endless line
+                if not rest or rest.endswith(b"\n"):
+                    break
+            if number == 1:
+                raw = raw.removeprefix(b"\xef\xbb\xbf")
+            if raw.strip():
+                yield number, raw.strip()
+
+
+def _is_one_document(head: bytes) -> bool:
+    """Tell an array, or a wrapped page, from lines of objects."""
+    if head.startswith(b"["):
+        return True
+    return head.startswith(b"{") and head[1:].lstrip().startswith(b'"data"')
+
+
+def _array_items(stream: IO[bytes]) -> Iterator[Item]:
+    """Yield the objects of the outermost array, without loading the whole file."""
+    depth = number = start = 0
+    quoted = escaped = False
+    buffer = bytearray()
+    base = None  # nesting of the array's objects: 1 in an array, 2 in a wrapped page
+    while chunk := stream.read(1 << 16):
+        for byte in chunk:
+            if base is not None and depth > base:
+                buffer.append(byte)
+            if quoted:
+                if escaped:
+                    escaped = False
+                elif byte == 0x5C:
+                    escaped = True
+                elif byte == 0x22:
+                    quoted = False
+                continue
+            if byte == 0x22:
+                quoted = True
+            elif byte in b"[{":
+                if base is None and byte == 0x5B:
+                    base = depth + 1
+                depth += 1
+                if base is not None and depth == base + 1:
+                    buffer = bytearray([byte])
+                    number += 1
+            elif byte in b"]}":
+                depth -= 1
+                if base is not None and depth == base:
+                    yield number, bytes(buffer)
+                    buffer = bytearray()
+                    start = number
+    if base is not None and depth > base and number > start:
+        yield number, bytes(buffer)  # a truncated last object: its parser says so
+
+
+def _open(path: Path) -> io.BufferedReader:
+    with path.open("rb") as probe:
+        magic = probe.read(2)
+    if magic == b"\x1f\x8b":
+        return io.BufferedReader(gzip.open(path, "rb"))  # type: ignore[arg-type]
+    return path.open("rb")
+
+
+def _trades(path: Path) -> Iterator[Trade]:
+    return (row for row in read(path) if isinstance(row, Trade))
+
+
+def _sorted(trades: Iterator[Trade]) -> Iterator[Trade]:
+    runs: list[Iterator[Trade]] = []
+    batch: list[Trade] = []
+    for trade in trades:
+        batch.append(trade)
+        if len(batch) >= SORT_ROWS:
+            runs.append(_spilled(sorted(batch, key=lambda trade: trade.at)))
+            batch = []
+    runs.append(iter(sorted(batch, key=lambda trade: trade.at)))
+    return heapq.merge(*runs, key=lambda trade: trade.at)
+
+
+def _spilled(batch: list[Trade]) -> Iterator[Trade]:
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the returned iterator
+    for trade in batch:
+        pickle.dump(trade, file)
+    file.seek(0)
+    return (pickle.load(file) for _ in range(len(batch)))
+
+
+def _sha256(path: Path) -> str:
+    sniff(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

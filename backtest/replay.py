@@ -1,0 +1,286 @@
+"""Replay recorded trades through FLOW 1 on the real database.
+
+The tape brings its own clock, and the clock moves only when everything that is due before has been
+done. So the books after a replay depend on the tape alone: not on the speed, not on the number of
+workers, and not on how often a process was killed on the way.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Min
+
+from backtest import recordings
+from backtest.resolutions import Winner
+from markets import clock
+from markets.domain.estimators import Facts, TapeEstimator
+from markets.models import Feed, Market, Outcome
+from risk.domain.breakers import day_start
+from trading import copying, orders, settlement
+from trading.domain.order_state import OrderState
+from trading.models import Order
+from trading.settlement import BadPayout
+from trading.sweep import sweep
+from venues.types import Trade
+from whales import ingest, scoring
+from whales.models import Signal, Whale
+
+log = logging.getLogger(__name__)
+
+FLUSH_ROWS = 500
+FLUSH_SECONDS = 0.5  # of a paced replay: how often the pages see something new
+REMIND_SECONDS = 5  # how long work may rest before the sweep does it itself
+POLL_SECONDS = 0.01
+
+
+class Hands(Protocol):
+    """Who does the work that is due: this process, or the Celery workers."""
+
+    def copy(self, signal_id: int, *, now: datetime) -> None: ...
+    def settle(self, *, now: datetime) -> None: ...
+
+
+class OwnHands:
+    """Do it here and now."""
+
+    def copy(self, signal_id: int, *, now: datetime) -> None:
+        for order_id in copying.copy_signal(signal_id=signal_id, now=now):
+            orders.submit(order_id=order_id, now=now)
+
+    def settle(self, *, now: datetime) -> None:
+        settlement.settle_due(now=now)
+
+
+@dataclass(kw_only=True)
+class Replay:
+    """One recording on its way through the platform."""
+
+    feed: Feed
+    paths: Sequence[Path]
+    in_order: bool
+    winners: Sequence[Winner]
+    hands: Hands = field(default_factory=OwnHands)
+    rows_per_second: float | None = None  # None: as fast as it goes
+    progress: Callable[[int], None] = lambda rows: None
+    stop: Callable[[], bool] = lambda: False
+
+    def __post_init__(self) -> None:
+        self._ingest = ingest.Ingest()
+        self._estimator = TapeEstimator()
+        self._window = timedelta(seconds=settings.SIGNAL_WINDOW_SECONDS)
+        self._buffer: list[Trade] = []
+        self._followed: set[str] = set()
+        self._signal_due: datetime | None = None
+        self._order_due: datetime | None = None
+        self._working: set[tuple[str, str]] = set()
+        self._pending_winners = sorted(
+            (each for each in self.winners if each.at is not None), key=_winner_key
+        )
+        self._flushed = time.monotonic()
+
+    def run(self) -> None:
+        """Replay from where the last run stopped. Returns early when `stop` says so."""
+        self._resume()
+        started, begun_at = time.monotonic(), self.feed.position
+        for count, trade in enumerate(self._remaining(), start=1):
+            if self.stop():
+                self._flush()
+                return
+            self._do_what_is_due(before=trade.at)
+            self._see(trade)
+            self.progress(1)
+            self._keep_pace(count, started)
+        log.info("Read %s of %s rows", self.feed.position - begun_at, self.feed.total)
+        self._finish()
+
+    def _resume(self) -> None:
+        """Do what a crash left undone, and rebuild what only lived in memory."""
+        if self.feed.clock_at is not None:
+            sweep(now=self.feed.clock_at)
+            self._read_working()
+            for token in list(self._working):
+                self._poll(token, now=self.feed.clock_at)
+        for trade in self._past():
+            self._estimator.see(trade)
+        self._followed = set(
+            Whale.objects.filter(follows__isnull=False).values_list("address", flat=True)
+        )
+        self._signal_due = ingest.next_signal_due(window=self._window)
+        self._read_working()
+        done = set(
+            Market.objects.filter(status=Market.Status.RESOLVED).values_list(
+                "external_id", flat=True
+            )
+        )
+        self._pending_winners = [each for each in self._pending_winners if each.market not in done]
+
+    def _trades(self) -> Iterator[Trade]:
+        return recordings.in_time_order(self.paths, in_order=self.in_order)
+
+    def _past(self) -> Iterable[Trade]:
+        trades = self._trades()
+        return (next(trades) for _ in range(self.feed.position))
+
+    def _remaining(self) -> Iterable[Trade]:
+        trades = self._trades()
+        for _ in range(self.feed.position):
+            next(trades)
+        return trades
+
+    def _see(self, trade: Trade) -> None:
+        self._estimator.see(trade)
+        self._buffer.append(trade)
+        if trade.wallet in self._followed and self._signal_due is None:
+            self._signal_due = trade.at + self._window
+        if (trade.market, trade.token) in self._working:
+            self._flush()
+            self._poll((trade.market, trade.token), now=trade.at)
+            self._read_working()
+        paced = self.rows_per_second is not None
+        if len(self._buffer) >= FLUSH_ROWS or (
+            paced and time.monotonic() - self._flushed >= FLUSH_SECONDS
+        ):
+            self._flush()
+
+    def _do_what_is_due(self, *, before: datetime | None) -> None:
+        """Do everything due before a time, one moment after the other; None means all there is."""
+        while True:
+            resolution_due = self._pending_winners[0].at if self._pending_winners else None
+            moments = [
+                moment
+                for moment in (self._signal_due, self._order_due, resolution_due)
+                if moment is not None and (before is None or moment < before)
+            ]
+            if not moments:
+                return
+            now = min(moments)
+            self._flush(clock_at=now)
+            if self._signal_due == now:
+                self._copy(now=now)
+            if self._order_due == now:
+                for token in list(self._working):
+                    self._poll(token, now=now)
+            if resolution_due == now:
+                self._settle(now=now)
+            self._read_working()
+
+    def _copy(self, *, now: datetime) -> None:
+        signals = ingest.close_signals(now=now, window=self._window, facts=self._facts)
+        for signal in signals:
+            if not self.feed.assumed:
+                scoring.score_once(whale_id=signal.whale_id, as_of=day_start(signal.at))
+            self.hands.copy(signal.pk, now=now)
+            self._wait(now=now)
+        self._signal_due = ingest.next_signal_due(window=self._window)
+
+    def _facts(self, outcome: Outcome) -> Facts | None:
+        assert self.feed.clock_at is not None
+        return self._estimator.facts(
+            market=outcome.market.external_id, token=outcome.token, now=self.feed.clock_at
+        )
+
+    def _poll(self, token: tuple[str, str], *, now: datetime) -> None:
+        working = Order.objects.working().filter(
+            outcome__market__external_id=token[0], outcome__token=token[1]
+        )
+        for order_id in working.order_by("created_at", "decision__source").values_list(
+            "pk", flat=True
+        ):
+            orders.poll(order_id=order_id, now=now)
+
+    def _read_working(self) -> None:
+        """Remember which outcomes have orders that a print may fill, and when one runs out."""
+        working = Order.objects.working()
+        self._working = set(
+            working.values_list("outcome__market__external_id", "outcome__token").distinct()
+        )
+        self._order_due = working.aggregate(first=Min("expires_at"))["first"]
+
+    def _settle(self, *, now: datetime) -> None:
+        while self._pending_winners and self._pending_winners[0].at == now:
+            self._resolve(self._pending_winners.pop(0), now=now)
+        self.hands.settle(now=now)
+        self._wait(now=now)
+
+    def _resolve(self, winner: Winner, *, now: datetime) -> None:
+        market = Market.objects.filter(external_id=winner.market).first()
+        if market is None:
+            return  # nobody traded it on this tape
+        try:
+            payouts = settlement.winner_takes_all(market=market, winner=winner.winner)
+            settlement.resolve(
+                market=market, payouts=payouts, source="resolutions file", resolved_at=now
+            )
+        except BadPayout as problem:
+            log.error("Not settled: %s", problem)
+
+    def _wait(self, *, now: datetime) -> None:
+        """Wait for the workers; what rests too long is done by the sweep."""
+        since = time.monotonic()
+        while self._is_undone(now):
+            if time.monotonic() - since > REMIND_SECONDS:
+                log.warning("A worker is late; the sweep does its work")
+                sweep(now=now)
+                since = time.monotonic()
+            time.sleep(POLL_SECONDS)
+
+    def _is_undone(self, now: datetime) -> bool:
+        on_the_way = [OrderState.RESERVED, OrderState.PREPARED, OrderState.SENDING]
+        return (
+            Signal.objects.filter(state=Signal.State.NEW, due_at__lte=now).exists()
+            or Order.objects.filter(state__in=on_the_way).exists()
+            or Market.objects.filter(
+                resolutions__settled_at__isnull=True, resolutions__resolved_at__lte=now
+            ).exists()
+        )
+
+    def _flush(self, *, clock_at: datetime | None = None) -> None:
+        """Store what was read and move the clock, in one transaction."""
+        at = clock_at or (self._buffer[-1].at if self._buffer else self.feed.clock_at)
+        with transaction.atomic():
+            stored = self._ingest.store(self._buffer)
+            self.feed.position += len(self._buffer)
+            self.feed.clock_at = at
+            Feed.objects.filter(pk=self.feed.pk).update(
+                position=self.feed.position,
+                clock_at=at,
+                duplicates=F("duplicates") + stored.duplicates,
+                seen_at=clock.database_now(),
+            )
+        self._buffer = []
+        self._flushed = time.monotonic()
+
+    def _keep_pace(self, count: int, started: float) -> None:
+        if self.rows_per_second is None:
+            return
+        ahead = count / self.rows_per_second - (time.monotonic() - started)
+        while ahead > 0 and not self.stop():
+            if time.monotonic() - self._flushed >= FLUSH_SECONDS:
+                self._flush()
+            time.sleep(min(ahead, 0.2))
+            ahead = count / self.rows_per_second - (time.monotonic() - started)
+
+    def _finish(self) -> None:
+        self._flush()
+        end = self.feed.last_at
+        if end is not None:
+            rest = [each for each in self.winners if each.at is None]
+            late = max([end, *(each.at for each in self._pending_winners if each.at)])
+            self._pending_winners += [
+                Winner(market=each.market, winner=each.winner, at=late) for each in rest
+            ]
+        self._do_what_is_due(before=None)
+        Feed.objects.filter(pk=self.feed.pk).update(state=Feed.State.DONE)
+
+
+def _winner_key(winner: Winner) -> tuple[datetime, str]:
+    assert winner.at is not None
+    return winner.at, winner.market
+

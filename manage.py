@@ -1,0 +1,26 @@
+#!/usr/bin/env python
+"""The command line of PolyMix: `python manage.py help` lists the commands."""
+
+import os
+import sys
+
+NEEDS_NO_DATABASE = {"size", "check", "help", "up", "version", "--version", "collectstatic"}
+
+
+def main() -> None:
+    """Start the bundled servers when the command needs them, then run the command."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "polymix.settings")
+    from django.core.management import execute_from_command_line
+
+    from polymix import embedded
+
+    if len(sys.argv) > 1 and sys.argv[1] not in NEEDS_NO_DATABASE and "--help" not in sys.argv:
+        try:
+            embedded.use()
+        except embedded.ServerProblem as problem:
+            sys.exit(str(problem))
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Django settings. What a user may change comes from the environment, see `.env.example`."""
+
+from polymix import embedded
+from polymix.env import dollars, env, secret_key
+
+BASE_DIR = embedded.ROOT
+
+# --- trading -------------------------------------------------------------------------------
+# Without this no account can send a live order, whatever its mode.
+LIVE_TRADING = env.bool("LIVE_TRADING", default=False)
+PAPER_TRADING_ENABLED = env.bool("PAPER_TRADING_ENABLED", default=True)
+# They seed the RiskProfile of a new account: one set for each kind of money.
+ACCOUNT_DEFAULTS = {
+    kind: {
+        "initial_balance": dollars(f"{kind}_TRADING_INITIAL_BALANCE", default="10000"),
+        "bet_amount": dollars(f"{kind}_TRADING_BET_AMOUNT", default="100"),
+        "min_roi": dollars(f"{kind}_TRADING_MIN_ROI", default="1"),
+        "max_position_size": dollars(f"{kind}_TRADING_MAX_POSITION_SIZE", default="1000"),
+        "max_daily_trades": env.int(f"{kind}_TRADING_MAX_DAILY_TRADES", default=10),
+        "daily_loss_limit": dollars(f"{kind}_TRADING_DAILY_LOSS_LIMIT", default="500"),
+    }
+    for kind in ("LIVE", "PAPER")
+}
+# A whale's fills of one token and side within this time are one order of the whale.
+SIGNAL_WINDOW_SECONDS = env.int("SIGNAL_WINDOW_SECONDS", default=2)
+PAPER_LATENCY_SECONDS = dollars("PAPER_LATENCY_SECONDS", default="2")
+PAPER_PRINT_SHARE = dollars("PAPER_PRINT_SHARE", default="0.50")
+PAPER_FEE_RATE = dollars("PAPER_FEE_RATE", default="0.05")
+PAPER_ORDER_LIFETIME_SECONDS = env.int("PAPER_ORDER_LIFETIME_SECONDS", default=3600)
+APPROVAL_MINUTES = env.int("APPROVAL_MINUTES", default=5)
+
+# --- Django --------------------------------------------------------------------------------
+SECRET_KEY = secret_key()
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
+HTTPS = env.bool("HTTPS", default=False)  # true behind a TLS proxy
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "csp",
+    "django_celery_beat",
+    "accounts",
+    "notifications",
+    "markets",
+    "risk",
+    "whales",
+    "trading",
+    "backtest",
+    "web",
+    "polymix",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "web.middleware.policies",
+]
+ROOT_URLCONF = "polymix.urls"
+ASGI_APPLICATION = "polymix.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+            "builtins": ["web.templatetags.formats"],
+        },
+    }
+]
+DATABASES = {"default": env.db_url_config(embedded.database_url())}
+DATABASES["default"]["CONN_MAX_AGE"] = 60
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c lock_timeout=20000"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = embedded.home() / "static"
+WHITENOISE_USE_FINDERS = True
+
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        # Charts place their parts by element.style, which is not an inline style.
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+# --- Celery: ids as a hint; rows are the queue of record --------------------------------------
+REDIS_URL = embedded.redis_url()
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_TIME_LIMIT = 300  # shorter than the visibility timeout, or Redis hands out a second copy
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_TIMEZONE = "UTC"
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+}
+
+UNFOLD = {
+    "SITE_TITLE": "PolyMix",
+    "SITE_HEADER": "PolyMix",
+    "ENVIRONMENT": "polymix.admin_site.environment",
+    "SITE_URL": "/",
+}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"httpx": {"level": "WARNING"}, "celery.beat": {"level": "WARNING"}},
+}

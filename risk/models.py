@@ -1,0 +1,231 @@
+"""The limits of an account, the row that is locked, what is held, and what stopped it."""
+
+import uuid
+from dataclasses import fields
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+from risk.domain.breakers import BreakerKind
+from risk.domain.presets import DEFAULT, Limits
+
+MONEY: dict[str, Any] = {"max_digits": 20, "decimal_places": 6}
+FRACTION: dict[str, Any] = {"max_digits": 6, "decimal_places": 4}
+
+
+class RiskProfile(models.Model):
+    """All limits of one account; the names are those of `risk.domain.presets.Limits`."""
+
+    account = models.OneToOneField(
+        "accounts.Account", primary_key=True, on_delete=models.PROTECT, related_name="profile"
+    )
+    base_position_pct = models.DecimalField(default=DEFAULT.base_position_pct, **FRACTION)
+    max_position_pct = models.DecimalField(default=DEFAULT.max_position_pct, **FRACTION)
+    kelly_fraction = models.DecimalField(default=DEFAULT.kelly_fraction, **FRACTION)
+    min_whale_quality = models.DecimalField(
+        default=DEFAULT.min_whale_quality, max_digits=6, decimal_places=3
+    )
+    max_positions = models.PositiveIntegerField(default=DEFAULT.max_positions)
+    min_position_size = models.DecimalField(default=DEFAULT.min_position_size, **MONEY)
+    max_position_size = models.DecimalField(default=DEFAULT.max_position_size, **MONEY)
+    max_total_exposure = models.DecimalField(default=DEFAULT.max_total_exposure, **FRACTION)
+    max_per_market = models.DecimalField(default=DEFAULT.max_per_market, **FRACTION)
+    max_per_category = models.DecimalField(default=DEFAULT.max_per_category, **FRACTION)
+    min_liquidity = models.DecimalField(default=DEFAULT.min_liquidity, **MONEY)
+    max_spread = models.DecimalField(default=DEFAULT.max_spread, **FRACTION)
+    min_confidence = models.DecimalField(
+        default=DEFAULT.min_confidence, max_digits=6, decimal_places=3
+    )
+    daily_loss_limit = models.DecimalField(default=DEFAULT.daily_loss_limit, **MONEY)
+    hourly_loss_limit = models.DecimalField(default=DEFAULT.hourly_loss_limit, **MONEY)
+    max_consecutive_losses = models.PositiveIntegerField(default=DEFAULT.max_consecutive_losses)
+    max_price_drift = models.DecimalField(default=DEFAULT.max_price_drift, **FRACTION)
+    max_signal_age = models.PositiveIntegerField(default=DEFAULT.max_signal_age)
+    duplicate_seconds = models.PositiveIntegerField(default=DEFAULT.duplicate_seconds)
+    min_hours_to_close = models.DecimalField(
+        default=DEFAULT.min_hours_to_close, max_digits=8, decimal_places=4
+    )
+    max_daily_copies = models.PositiveIntegerField(null=True, blank=True)
+    bet_amount = models.DecimalField(default=DEFAULT.bet_amount, **MONEY)
+    min_roi = models.DecimalField(default=DEFAULT.min_roi, max_digits=8, decimal_places=4)
+    max_daily_pairs = models.PositiveIntegerField(default=DEFAULT.max_daily_pairs)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    base_position_pct__gt=0,
+                    base_position_pct__lte=1,
+                    max_position_pct__gt=0,
+                    max_position_pct__lte=1,
+                    kelly_fraction__gt=0,
+                    kelly_fraction__lte=1,
+                    max_total_exposure__gt=0,
+                    max_total_exposure__lte=1,
+                    max_per_market__gt=0,
+                    max_per_market__lte=1,
+                    max_per_category__gt=0,
+                    max_per_category__lte=1,
+                    max_spread__gt=0,
+                ),
+                name="risk_profile_fractions_between_0_and_1",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    max_positions__gt=0,
+                    min_position_size__gt=0,
+                    max_position_size__gte=models.F("min_position_size"),
+                    daily_loss_limit__gt=0,
+                    hourly_loss_limit__gt=0,
+                    max_consecutive_losses__gt=0,
+                ),
+                name="risk_profile_limits_are_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"limits of {self.account_id}"
+
+    def limits(self) -> Limits:
+        return Limits(**{field.name: getattr(self, field.name) for field in fields(Limits)})
+
+
+class RiskState(models.Model):
+    """The numbers of an account that entries compete for. Whoever reserves locks this row.
+
+    Cash and realised sums repeat what the ledger says, so that a decision reads one row; the
+    invariants of every flow test compare the two.
+    """
+
+    account = models.OneToOneField(
+        "accounts.Account", primary_key=True, on_delete=models.PROTECT, related_name="risk"
+    )
+    cash = models.DecimalField(**MONEY)
+    reserved = models.DecimalField(default=0, **MONEY)
+    committed = models.DecimalField(default=0, **MONEY, help_text="open cost, fees included")
+    realised = models.DecimalField(default=0, **MONEY)
+    consecutive_losses = models.PositiveIntegerField(default=0)
+    high_water = models.DecimalField(**MONEY)
+    equity = models.DecimalField(**MONEY, help_text="at mark, when last looked at")
+    day = models.DateTimeField(null=True, blank=True)
+    day_equity = models.DecimalField(**MONEY, help_text="when the UTC day began")
+    day_realised = models.DecimalField(default=0, **MONEY)
+    day_forgiven = models.DecimalField(default=0, **MONEY)
+    hour = models.DateTimeField(null=True, blank=True)
+    hour_equity = models.DecimalField(**MONEY, help_text="when the UTC hour began")
+    hour_realised = models.DecimalField(default=0, **MONEY)
+    hour_forgiven = models.DecimalField(default=0, **MONEY)
+
+    class Meta:
+        constraints = [
+            # A bug fails loudly here instead of overspending.
+            models.CheckConstraint(
+                condition=Q(reserved__gte=0, committed__gte=0, cash__gte=models.F("reserved")),
+                name="risk_state_never_overspends",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"risk of {self.account_id}"
+
+
+class Reservation(models.Model):
+    """Money or shares held for one order, from its reservation to its end."""
+
+    class State(models.TextChoices):
+        HELD = "HELD"
+        RELEASED = "RELEASED"
+
+    order_id = models.UUIDField(unique=True)
+    account = models.ForeignKey(
+        "accounts.Account", on_delete=models.PROTECT, related_name="reservations"
+    )
+    outcome = models.ForeignKey(
+        "markets.Outcome", on_delete=models.PROTECT, related_name="reservations"
+    )
+    entry = models.BooleanField(default=True, help_text="buys; a sale holds shares instead")
+    amount = models.DecimalField(**MONEY, help_text="USD still held")
+    shares = models.DecimalField(default=0, max_digits=24, decimal_places=6)
+    immediate_cost = models.DecimalField(default=0, **MONEY, help_text="fee and spread, USD")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.HELD)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount__gte=0, shares__gte=0), name="reservation_not_negative"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["account"], condition=Q(state="HELD"), name="reservation_held")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.amount} for {self.order_id}"
+
+
+class BreakerTrip(models.Model):
+    """A breaker opened, with the numbers that caused it. A reset is a second fact on the row."""
+
+    KINDS = [(kind.value, kind.value) for kind in BreakerKind]
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="trips")
+    kind = models.CharField(max_length=6, choices=KINDS)
+    window_start = models.DateTimeField()
+    measured = models.DecimalField(**MONEY)
+    limit = models.DecimalField(**MONEY)
+    numbers = models.JSONField(default=dict)
+    at = models.DateTimeField()
+    reset_at = models.DateTimeField(null=True, blank=True)
+    reset_by = models.CharField(max_length=150, default="", blank=True)
+    reset_why = models.TextField(default="", blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "kind"],
+                condition=Q(reset_at__isnull=True, kind="STREAK"),
+                name="breaker_streak_open_once",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "at"],
+                condition=Q(reset_at__isnull=True),
+                name="breaker_trip_unreset",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class KillSwitch(models.Model):
+    """Somebody stopped something: entries only, or everything."""
+
+    class Scope(models.TextChoices):
+        SERVER = "SERVER"
+        VENUE = "VENUE"
+        ACCOUNT = "ACCOUNT"
+        WHALE = "WHALE"
+
+    class Level(models.TextChoices):
+        ENTRIES = "ENTRIES"
+        ALL = "ALL"
+
+    scope = models.CharField(max_length=7, choices=Scope.choices)
+    key = models.CharField(max_length=64, default="", blank=True, help_text="which one; id or name")
+    level = models.CharField(max_length=7, choices=Level.choices)
+    by = models.CharField(max_length=150)
+    why = models.TextField(default="", blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["scope", "key"], name="kill_switch_once_per_thing"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.key} {self.level}"

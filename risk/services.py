@@ -1,0 +1,162 @@
+"""Writes of risk: breaker trips and resets, kill switches, loss windows."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+
+from notifications.services import record
+from risk.domain import breakers
+from risk.domain.breakers import BreakerKind, Losses, Trip, Window
+from risk.models import BreakerTrip, KillSwitch, RiskState
+from venues.money import ZERO
+from venues.words import dollars, moment
+
+
+class NothingToReset(Exception):
+    """No open breaker of that kind; the text says so."""
+
+
+def losses(state: RiskState, *, in_flight_cost: Decimal = ZERO) -> Losses:
+    """Return what the breakers look at, from a row whose windows are the current ones."""
+    assert state.day is not None and state.hour is not None
+    return Losses(
+        day=Window(
+            start=state.day,
+            equity_at_start=state.day_equity,
+            realised=state.day_realised,
+            forgiven=state.day_forgiven,
+        ),
+        hour=Window(
+            start=state.hour,
+            equity_at_start=state.hour_equity,
+            realised=state.hour_realised,
+            forgiven=state.hour_forgiven,
+        ),
+        equity=state.equity,
+        streak=state.consecutive_losses,
+        in_flight_cost=in_flight_cost,
+    )
+
+
+def record_trips(
+    *, account_id: UUID, trips: Iterable[Trip], numbers: dict[str, str], now: datetime
+) -> list[BreakerTrip]:
+    """Record breakers that opened. The caller holds the account's RiskState lock.
+
+    A breaker that is open already, in the same window, is not recorded twice.
+    """
+    recorded = []
+    for trip in trips:
+        same = BreakerTrip.objects.filter(
+            account_id=account_id, kind=trip.kind.value, reset_at__isnull=True
+        )
+        if trip.kind is not BreakerKind.STREAK:
+            same = same.filter(window_start=trip.window_start)
+        if same.exists():
+            continue
+        row = BreakerTrip.objects.create(
+            account_id=account_id,
+            kind=trip.kind.value,
+            window_start=trip.window_start,
+            measured=trip.measured,
+            limit=trip.limit,
+            numbers=numbers,
+            at=now,
+        )
+        ends = breakers.opens_again(kind=trip.kind, window_start=trip.window_start)
+        until = f"Buying starts again at {moment(ends)}." if ends else "It waits for your reset."
+        record(
+            kind="breaker_tripped",
+            account_id=account_id,
+            level="WARN" if ends else "ACT",
+            sentence=f"Buying stopped. {breakers.refusal(trip).sentence} Exits go on. {until}",
+            payload={"trip": str(row.pk), **numbers},
+            at=now,
+        )
+        recorded.append(row)
+    return recorded
+
+
+def reset_breaker(
+    *, account_id: UUID, kind: BreakerKind | None, by: str, why: str, now: datetime
+) -> list[BreakerTrip]:
+    """Reset open breakers of an account, all of them or one kind; who and why are kept.
+
+    What was lost before a reset no longer counts in that window, so the account may lose its
+    limit once more. Raises NothingToReset.
+    """
+    with transaction.atomic():
+        state = RiskState.objects.select_for_update().get(account_id=account_id)
+        rows = [
+            row
+            for row in BreakerTrip.objects.select_for_update().filter(
+                account_id=account_id, reset_at__isnull=True
+            )
+            if (kind is None or row.kind == kind.value)
+            and breakers.is_open(
+                kind=BreakerKind(row.kind), window_start=row.window_start, now=now
+            )
+        ]
+        if not rows:
+            raise NothingToReset("No breaker of this account is open, so there is nothing to reset.")
+        for row in rows:
+            row.reset_at, row.reset_by, row.reset_why = now, by, why
+            row.save(update_fields=["reset_at", "reset_by", "reset_why"])
+            _forgive(state, BreakerKind(row.kind), now=now)
+            record(
+                kind="breaker_reset",
+                account_id=account_id,
+                level="WARN",
+                sentence=f"{by} reset the {row.kind.lower()} breaker: {why or 'no reason given'}.",
+                payload={"trip": str(row.pk), "measured": dollars(row.measured)},
+                by=by,
+                at=now,
+            )
+        state.save()
+    return rows
+
+
+def _forgive(state: RiskState, kind: BreakerKind, *, now: datetime) -> None:
+    found = losses(state)
+    if kind is BreakerKind.DAILY and state.day == breakers.day_start(now):
+        state.day_forgiven += found.day_loss
+    elif kind is BreakerKind.HOURLY and state.hour == breakers.hour_start(now):
+        state.hour_forgiven += found.hour_loss
+    elif kind is BreakerKind.STREAK:
+        state.consecutive_losses = 0
+
+
+def stop(*, scope: str, key: str, level: str, by: str, why: str, now: datetime) -> KillSwitch:
+    """Stop entries, or everything, of the server, a venue, an account or a whale."""
+    with transaction.atomic():
+        switch, _ = KillSwitch.objects.update_or_create(
+            scope=scope, key=key, defaults={"level": level, "by": by, "why": why, "at": now}
+        )
+        what = "everything" if level == KillSwitch.Level.ALL else "new entries"
+        record(
+            kind="stopped",
+            account_id=UUID(key) if scope == KillSwitch.Scope.ACCOUNT else None,
+            level="WARN",
+            sentence=f"{by} stopped {what} ({scope.lower()} {key}).".replace(" )", ")"),
+            by=by,
+            at=now,
+        )
+    return switch
+
+
+def start_again(*, scope: str, key: str, by: str, now: datetime) -> bool:
+    """Lift a stop; returns whether there was one."""
+    with transaction.atomic():
+        deleted, _ = KillSwitch.objects.filter(scope=scope, key=key).delete()
+        if deleted:
+            record(
+                kind="started_again",
+                account_id=UUID(key) if scope == KillSwitch.Scope.ACCOUNT else None,
+                sentence=f"{by} allowed trading again ({scope.lower()} {key}).",
+                by=by,
+                at=now,
+            )
+    return bool(deleted)

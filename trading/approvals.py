@@ -1,0 +1,175 @@
+"""A person answers an order that asked: approve, decline, or let it expire.
+
+The first answer wins; the second tap sees the first one's outcome.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from accounts.models import User
+from notifications.services import record
+from risk.models import Reservation, RiskState
+from trading import orders, portfolio
+from trading.domain.copying import decide_entries, decide_exit
+from trading.domain.order_state import OrderState
+from trading.models import Approval, Order
+from venues.types import Side
+from venues.words import dollars
+
+SEND_WITHIN = timedelta(seconds=30)  # from the approval to the wire
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the answer came to: whether it counted, and one sentence."""
+
+    counted: bool
+    sentence: str
+
+
+def approve(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outcome:
+    """Approve an order, if everything that was shown still holds. Nothing is sent here."""
+    with transaction.atomic():
+        RiskState.objects.select_for_update().get(account__orders=order_id)
+        order = _waiting(order_id)
+        if order is None:
+            return _too_late(order_id)
+        if now >= order.expires_at:
+            _expire(order, now=now)
+            return Outcome(counted=False, sentence="It expired; nothing was sent or reserved.")
+        stale = _what_changed(order, now=now)
+        if stale:
+            orders.move(
+                order, OrderState.DENIED, sentence=stale, reason=stale, by=by.username, now=now
+            )
+            return Outcome(counted=False, sentence=f"Nothing was sent. {stale}")
+        Approval.objects.create(
+            order=order, answer=Approval.Answer.APPROVED, by=by, note=note, at=now
+        )
+        _reserve(order, now=now)
+        order.send_by = now + SEND_WITHIN
+        orders.move(
+            order,
+            OrderState.RESERVED,
+            sentence=f"Approved by {by.username}.",
+            by=by.username,
+            now=now,
+            save=["send_by"],
+        )
+    return Outcome(counted=True, sentence=f"Approved: at most {dollars(order.worst_cost)}.")
+
+
+def decline(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outcome:
+    """Decline an order: final, and always possible while it waits."""
+    with transaction.atomic():
+        RiskState.objects.select_for_update().get(account__orders=order_id)
+        order = _waiting(order_id)
+        if order is None:
+            return _too_late(order_id)
+        Approval.objects.create(
+            order=order, answer=Approval.Answer.DECLINED, by=by, note=note, at=now
+        )
+        why = f"Declined by {by.username}" + (f": {note}" if note else ".")
+        orders.move(order, OrderState.DENIED, sentence=why, reason=why, by=by.username, now=now)
+    return Outcome(counted=True, sentence=why)
+
+
+def expire_approvals(*, now: datetime) -> int:
+    """Deny orders that nobody answered in time; returns how many."""
+    expired = 0
+    for order_id in Order.objects.filter(
+        state=OrderState.AWAITING_APPROVAL, expires_at__lte=now
+    ).values_list("pk", flat=True):
+        with transaction.atomic():
+            RiskState.objects.select_for_update().get(account__orders=order_id)
+            order = _waiting(order_id)
+            if order is not None:
+                _expire(order, now=now)
+                expired += 1
+    return expired
+
+
+def _waiting(order_id: UUID) -> Order | None:
+    return (
+        Order.objects.select_for_update(of=("self",))
+        .select_related("decision__signal__whale", "decision__signal__outcome__market")
+        .filter(pk=order_id, state=OrderState.AWAITING_APPROVAL)
+        .first()
+    )
+
+
+def _too_late(order_id: UUID) -> Outcome:
+    answer = Approval.objects.select_related("by").filter(order_id=order_id).first()
+    if answer is None:
+        state = Order.objects.values_list("state", flat=True).get(pk=order_id)
+        return Outcome(counted=False, sentence=f"It is not waiting any more; it is {state}.")
+    said = answer.answer.lower()
+    return Outcome(
+        counted=False,
+        sentence=f"{answer.by} {said} this at {answer.at:%H:%M:%S} UTC; "
+        "it is one order, and your answer changed nothing.",
+    )
+
+
+def _expire(order: Order, *, now: datetime) -> None:
+    why = f"Nobody answered by {order.expires_at:%H:%M:%S} UTC."
+    orders.move(order, OrderState.DENIED, sentence=why, reason=f"APPROVAL_EXPIRED: {why}", now=now)
+    record(
+        kind="approval_expired",
+        account_id=order.account_id,
+        level="WARN",
+        sentence=f"An approval expired. {why} Nothing was sent, nothing is reserved.",
+        payload={"order": str(order.pk)},
+        at=now,
+    )
+
+
+def _what_changed(order: Order, *, now: datetime) -> str:
+    """Ask every check again with fresh facts; the wait for a person does not count as age."""
+    signal = order.decision.signal
+    if signal is None:
+        return ""
+    gathered = portfolio.gather(
+        signal=signal, now=now, account_ids=[order.account_id], again=True
+    )
+    if not gathered.situations:
+        return "This account does not follow the whale any more."
+    latest = order.outcome.last_price or gathered.chance.ask
+    chance = replace(gathered.chance, at=now, ask=latest)
+    situation = gathered.situations[0]
+    if chance.side is Side.SELL:
+        answer = decide_exit(chance, situation, now=now)
+        short = answer.intent is not None and answer.intent.shares < order.shares
+        return answer.sentence if answer.intent is None else ("Fewer shares are left." * short)
+    fresh = replace(
+        situation, seconds_since_copy=None, copies_today=max(situation.copies_today - 1, 0)
+    )
+    answer = decide_entries(chance, [fresh], now=now)[0]
+    if answer.intent is None:
+        return answer.sentence
+    if answer.intent.worst_cost < order.worst_cost:
+        return (
+            f"You were shown {dollars(order.worst_cost)}, and now only "
+            f"{dollars(answer.intent.worst_cost)} fits your limits."
+        )
+    return ""
+
+
+def _reserve(order: Order, *, now: datetime) -> None:
+    entry = order.side == Side.BUY
+    Reservation.objects.create(
+        order_id=order.pk,
+        account_id=order.account_id,
+        outcome_id=order.outcome_id,
+        entry=entry,
+        amount=order.worst_cost,
+        shares=0 if entry else order.shares,
+        at=now,
+    )
+    RiskState.objects.filter(account_id=order.account_id).update(
+        reserved=F("reserved") + order.worst_cost
+    )

@@ -1,0 +1,50 @@
+"""FLOW 1, top to bottom: a whale's order becomes a decision and an order of every follower.
+
+gather (portfolio) > decide (domain.copying) > store (proposals) > submit (orders).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from trading import portfolio, proposals
+from trading.domain.copying import decide_entries, decide_exit
+from venues.types import Side
+from whales.models import Signal
+
+
+def copy_signal(
+    *, signal_id: int, now: datetime, account_ids: Sequence[UUID] | None = None
+) -> list[UUID]:
+    """Decide for all accounts that follow the whale; returns the ids of their new orders.
+
+    Safe to call twice, and from several workers at once: an account that has decided keeps its
+    first answer. `account_ids` narrows the pass to some accounts.
+    """
+    signal = Signal.objects.select_related("whale", "outcome__market").get(pk=signal_id)
+    with transaction.atomic():
+        # Locks the accounts, so that two signals cannot both spend the same cash.
+        gathered = portfolio.gather(signal=signal, now=now, account_ids=account_ids)
+        if gathered.chance.side is Side.BUY:
+            answers = decide_entries(gathered.chance, gathered.situations, now=now)
+        else:
+            answers = [
+                decide_exit(gathered.chance, each, now=now) for each in gathered.situations
+            ]
+        orders = proposals.store(signal=signal, gathered=gathered, answers=answers, now=now)
+        if account_ids is None:
+            Signal.objects.filter(pk=signal_id, state=Signal.State.NEW).update(
+                state=Signal.State.DECIDED
+            )
+    return orders
+
+
+def undecided(*, now: datetime) -> list[int]:
+    """Return signals that are due and that a crash, or a lost message, left undecided."""
+    return list(
+        Signal.objects.filter(state=Signal.State.NEW, due_at__lte=now)
+        .order_by("due_at", "pk")
+        .values_list("pk", flat=True)
+    )

@@ -1,0 +1,34 @@
+"""Repair what a crash, or a lost message, left half-way. Rows are the queue of record."""
+
+from datetime import datetime
+
+from trading import approvals, copying, orders, settlement
+from trading.domain.order_state import OrderState
+from trading.models import Order
+
+
+def sweep(*, now: datetime) -> dict[str, int]:
+    """Take every unfinished thing one step on; returns how many of each. Safe at any time."""
+    signals = copying.undecided(now=now)
+    for signal_id in signals:
+        copying.copy_signal(signal_id=signal_id, now=now)
+    expired = approvals.expire_approvals(now=now)
+    unsent = orders.unsent(now=now)
+    for order_id in unsent:
+        orders.submit(order_id=order_id, now=now)
+    # A paper order whose sender died: the paper venue answers from the rows alone.
+    sending = list(
+        Order.objects.filter(state=OrderState.SENDING, mode="PAPER")
+        .order_by("created_at", "decision__source")
+        .values_list("pk", flat=True)
+    )
+    for order_id in sending:
+        orders.poll(order_id=order_id, now=now)
+    settled = settlement.settle_due(now=now)
+    return {
+        "signals": len(signals),
+        "expired": expired,
+        "unsent": len(unsent),
+        "sending": len(sending),
+        "settled": len(settled),
+    }

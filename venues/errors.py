@@ -1,0 +1,23 @@
+"""What went wrong at a venue, named by what the caller may do next.
+
+VenueError
+  Refused   the venue proved that it did not take the order: final, may be decided anew
+  NotSent   nothing left this machine: may be tried again
+  Unknown   it may or may not have arrived: never send again, only ask
+"""
+
+
+class VenueError(Exception):
+    """A venue call that did not end in a report."""
+
+
+class Refused(VenueError):
+    """The venue refused; its own words follow ours."""
+
+
+class NotSent(VenueError):
+    """No byte left this machine."""
+
+
+class Unknown(VenueError):
+    """The outcome is not known. Only evidence settles it."""

@@ -1,0 +1,151 @@
+"""A venue that fills on paper, against real books or real prints.
+
+Its answers are a pure function of the order and of what the market did after the order arrived, so
+asking twice, or after a crash, gives the same fills with the same ids.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import chain
+
+from venues import money
+from venues.errors import Refused
+from venues.polymarket.fees import taker_fee
+from venues.types import (
+    Book,
+    FillReport,
+    Level,
+    OrderReport,
+    OrderRequest,
+    OrderStatus,
+    Print,
+    Side,
+)
+
+# Prints of one token after `start` (exclusive) up to `end` (inclusive), oldest first.
+Prints = Callable[[str, datetime, datetime], Iterable[Print]]
+# The first book of one token that was seen at or after a time, when there is one.
+BookAt = Callable[[str, datetime], Book | None]
+# Shares of a print that other orders of the same account already took.
+Taken = Callable[[str], Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperTerms:
+    """How kind the paper market is. Every field errs on the unkind side."""
+
+    latency: timedelta
+    print_share: Decimal  # the part of a printed size that we may take, 0..1
+    fee_rate: Decimal  # fee = shares x rate x price x (1 - price), as on Polymarket
+
+
+class PaperVenue:
+    """Fill one account's orders from the tape or the books, late, in part and with fees."""
+
+    name = "paper"
+
+    def __init__(
+        self,
+        *,
+        terms: PaperTerms,
+        prints: Prints,
+        book_at: BookAt,
+        taken: Taken,
+    ) -> None:
+        self._terms = terms
+        self._prints = prints
+        self._book_at = book_at
+        self._taken = taken
+
+    def place(self, request: OrderRequest) -> OrderReport:
+        """Accept the order. Fills come with `look_up`, once the latency has passed.
+
+        Raises Refused for an order that no exchange would take.
+        """
+        if not 0 < request.limit_price < 1:
+            raise Refused(f"a limit of {request.limit_price} is not between 0 and 1")
+        if request.shares <= 0:
+            raise Refused(f"{request.shares} shares is not a size")
+        return OrderReport(
+            venue_order_id=f"paper-{request.client_order_id}", status=OrderStatus.LIVE
+        )
+
+    def cancel(self, request: OrderRequest, *, now: datetime) -> OrderReport:
+        report = self.look_up(request, now=now)
+        if report.status is OrderStatus.FILLED:
+            return report
+        return OrderReport(
+            venue_order_id=report.venue_order_id,
+            status=OrderStatus.CANCELED,
+            fills=report.fills,
+            reason="cancelled on request",
+        )
+
+    def look_up(self, request: OrderRequest, *, now: datetime) -> OrderReport:
+        fills = tuple(self._fills(request, until=min(now, request.expires_at)))
+        filled = sum((fill.shares for fill in fills), money.ZERO)
+        if filled == request.shares:
+            status = OrderStatus.FILLED
+        elif now >= request.expires_at:
+            status = OrderStatus.EXPIRED
+        elif filled:
+            status = OrderStatus.PARTIAL
+        else:
+            status = OrderStatus.LIVE
+        return OrderReport(
+            venue_order_id=f"paper-{request.client_order_id}", status=status, fills=fills
+        )
+
+    def _fills(self, request: OrderRequest, *, until: datetime) -> Iterable[FillReport]:
+        arrival = request.sent_at + self._terms.latency
+        if arrival > until:
+            return
+        offers = chain(
+            self._book_offers(request, arrival=arrival, until=until),
+            self._print_offers(request, arrival=arrival, until=until),
+        )
+        missing = request.shares
+        for offer_id, level, at in offers:
+            shares = min(missing, level.shares)
+            if shares <= 0:
+                continue
+            missing -= shares
+            yield FillReport(
+                venue_fill_id=f"{request.client_order_id}:{offer_id}",
+                price=level.price,
+                shares=shares,
+                fee=taker_fee(price=level.price, shares=shares, rate=self._terms.fee_rate),
+                at=at,
+            )
+            if not missing:
+                return
+
+    def _book_offers(
+        self, request: OrderRequest, *, arrival: datetime, until: datetime
+    ) -> Iterable[tuple[str, Level, datetime]]:
+        book = self._book_at(request.token, arrival)
+        if book is None or book.at > until:
+            return
+        levels: Sequence[Level] = book.asks if request.side is Side.BUY else book.bids
+        for depth, level in enumerate(levels):
+            if crosses(request, price=level.price):
+                yield f"book-{book.at.isoformat()}-{depth}", level, book.at
+
+    def _print_offers(
+        self, request: OrderRequest, *, arrival: datetime, until: datetime
+    ) -> Iterable[tuple[str, Level, datetime]]:
+        for seen in self._prints(request.token, arrival, until):
+            # Only takers on our own side: what they paid is what we would have paid.
+            if seen.side is request.side and crosses(request, price=seen.price):
+                ours = money.floor_shares(seen.shares * self._terms.print_share)
+                left = ours - self._taken(seen.id)
+                yield seen.id, Level(price=seen.price, shares=left), seen.at
+
+
+def crosses(request: OrderRequest, *, price: Decimal) -> bool:
+    """Tell whether a price is as good as the order's limit, or better."""
+    if request.side is Side.BUY:
+        return price <= request.limit_price
+    return price >= request.limit_price

@@ -1,0 +1,26 @@
+"""Template filters over the one formatter."""
+
+from django import template
+
+from venues import words
+
+register = template.Library()
+
+register.filter("dollars", words.dollars)
+register.filter("price", words.price)
+register.filter("shares", words.shares)
+register.filter("percent", words.percent)
+register.filter("wallet", words.wallet)
+
+
+@register.filter
+def pnl(amount: words.Number | None) -> str:
+    return words.dollars(amount, signed=True)
+
+
+@register.filter
+def trend(amount: words.Number | None) -> str:
+    """Return the class that colours a result; sign and arrow say the same without colour."""
+    if not amount:
+        return "flat"
+    return "gain" if amount > 0 else "loss"

@@ -1,0 +1,236 @@
+"""Store whale trades once, and add fills up into signals. The only writer of both."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import connection, transaction
+from django.db.models import F, Sum
+from django.db.models.functions import Coalesce
+
+from markets.domain.estimators import Facts
+from markets.models import Market, Outcome
+from venues.types import Side, Trade
+from whales.domain.signal import WhaleFill, WhaleOrder, group, sold_fraction
+from whales.models import Follow, Signal, Whale, WhaleTrade
+
+CATEGORY_WORDS = (
+    ("Politics", ("senate", "governor", "house", "president", "election", "nominee", "republican")),
+    ("Crypto", ("bitcoin", "btc", "ethereum", "eth-", "solana", "xrp", "crypto")),
+    ("Sports", ("nba", "nfl", "nhl", "mlb", "ucl", " vs. ", "win on 20", "super bowl")),
+)
+
+# Every trade of the batch, its ids looked up, stored unless it is there already.
+STORE = """
+INSERT INTO whales_whaletrade
+       (whale_id, outcome_id, transaction, counter, side, price, shares, at, pending)
+SELECT * FROM unnest(
+       %(whales)s::bigint[], %(outcomes)s::bigint[], %(transactions)s::text[],
+       %(counters)s::bigint[], %(sides)s::text[], %(prices)s::numeric[], %(shares)s::numeric[],
+       %(ats)s::timestamptz[], %(pending)s::boolean[])
+ON CONFLICT DO NOTHING
+"""
+# The newest print of each outcome in the batch becomes its last price; time never goes back.
+MARK = """
+UPDATE markets_outcome o SET last_price = new.price, last_at = new.at
+  FROM (SELECT DISTINCT ON (outcome) outcome, price, at
+          FROM unnest(%(outcomes)s::bigint[], %(prices)s::numeric[], %(ats)s::timestamptz[])
+               WITH ORDINALITY AS t(outcome, price, at, place)
+         ORDER BY outcome, at DESC, place DESC) new
+ WHERE o.id = new.outcome AND (o.last_at IS NULL OR o.last_at <= new.at)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    new: int
+    duplicates: int
+
+
+def category_of(title: str) -> str:
+    """Guess a category from a market's title, where the source names none."""
+    lowered = title.lower().replace("_", " ")
+    for category, words in CATEGORY_WORDS:
+        if any(word in lowered for word in words):
+            return category
+    return "Other"
+
+
+class Ingest:
+    """Stores trades; remembers the ids it has looked up, nothing else."""
+
+    def __init__(self) -> None:
+        self._whales: dict[str, int] = {}
+        self._outcomes: dict[tuple[str, str], int] = {}
+
+    def store(self, trades: Sequence[Trade]) -> Stored:
+        """Store each trade once, with its whale, market and outcome, and move the last prices."""
+        if not trades:
+            return Stored(new=0, duplicates=0)
+        with transaction.atomic():
+            self._learn_whales({trade.wallet for trade in trades} - self._whales.keys())
+            self._learn_outcomes(trades)
+            followed = followed_whales()
+            whales = [self._whales[trade.wallet] for trade in trades]
+            columns = {
+                "whales": whales,
+                "outcomes": [self._outcomes[trade.market, trade.token] for trade in trades],
+                "transactions": [trade.transaction for trade in trades],
+                "counters": [trade.counter for trade in trades],
+                "sides": [trade.side.value for trade in trades],
+                "prices": [trade.price for trade in trades],
+                "shares": [trade.shares for trade in trades],
+                "ats": [trade.at for trade in trades],
+                "pending": [whale in followed for whale in whales],
+            }
+            with connection.cursor() as cursor:
+                cursor.execute(STORE, columns)
+                new = cursor.rowcount
+                cursor.execute(MARK, columns)
+        return Stored(new=new, duplicates=len(trades) - new)
+
+    def _learn_whales(self, addresses: set[str]) -> None:
+        if not addresses:
+            return
+        Whale.objects.bulk_create(
+            [Whale(address=address) for address in sorted(addresses)], ignore_conflicts=True
+        )
+        found = Whale.objects.filter(address__in=addresses).values_list("address", "pk")
+        self._whales.update(dict(found))
+
+    def _learn_outcomes(self, trades: Sequence[Trade]) -> None:
+        missing = {
+            (trade.market, trade.token): trade
+            for trade in trades
+            if (trade.market, trade.token) not in self._outcomes
+        }
+        if not missing:
+            return
+        markets = {trade.market: trade for trade in missing.values()}
+        Market.objects.bulk_create(
+            [
+                Market(
+                    venue=trade.venue,
+                    external_id=trade.market,
+                    title=trade.title,
+                    category=category_of(trade.title),
+                )
+                for trade in markets.values()
+            ],
+            ignore_conflicts=True,
+        )
+        ids = dict(
+            Market.objects.filter(external_id__in=markets).values_list("external_id", "pk")
+        )
+        Outcome.objects.bulk_create(
+            [
+                Outcome(market_id=ids[trade.market], token=trade.token, name=trade.outcome)
+                for trade in missing.values()
+            ],
+            ignore_conflicts=True,
+        )
+        for pk, token, market in Outcome.objects.filter(market_id__in=ids.values()).values_list(
+            "pk", "token", "market__external_id"
+        ):
+            self._outcomes[market, token] = pk
+
+
+def followed_whales() -> set[int]:
+    return set(Follow.objects.values_list("whale_id", flat=True).distinct())
+
+
+def store_trades(trades: Iterable[Trade]) -> Stored:
+    """Store a batch without keeping anything in memory. Safe to repeat."""
+    return Ingest().store(list(trades))
+
+
+def next_signal_due(*, window: timedelta) -> datetime | None:
+    """Return when the oldest waiting fills will have added up."""
+    first = WhaleTrade.objects.filter(pending=True).order_by("at").values_list("at", flat=True)
+    return first[0] + window if (first := list(first[:1])) else None
+
+
+def close_signals(
+    *,
+    now: datetime,
+    window: timedelta,
+    facts: Callable[[Outcome], Facts | None],
+) -> list[Signal]:
+    """Turn waiting fills whose window has passed into signals, oldest first. Safe to repeat."""
+    with transaction.atomic():
+        waiting = [
+            _fill(trade)
+            for trade in WhaleTrade.objects.select_for_update()
+            .filter(pending=True, at__lte=now)
+            .order_by("at", "pk")
+        ]
+        due = [order for order in group(waiting, window=window) if order.first.at + window <= now]
+        return [_store_signal(order, now=now, window=window, facts=facts) for order in due]
+
+
+def _fill(trade: WhaleTrade) -> WhaleFill:
+    return WhaleFill(
+        id=trade.pk,
+        whale_id=trade.whale_id,
+        outcome_id=trade.outcome_id,
+        side=Side(trade.side),
+        transaction=trade.transaction,
+        price=trade.price,
+        shares=trade.shares,
+        at=trade.at,
+    )
+
+
+def _store_signal(
+    order: WhaleOrder,
+    *,
+    now: datetime,
+    window: timedelta,
+    facts: Callable[[Outcome], Facts | None],
+) -> Signal:
+    first = order.first
+    counter = WhaleTrade.objects.values_list("counter", flat=True).get(pk=first.id)
+    outcome = Outcome.objects.select_related("market").get(pk=first.outcome_id)
+    known = facts(outcome)
+    signal, _ = Signal.objects.get_or_create(
+        source=f"{first.transaction}:{first.side.value}:{counter}",
+        defaults={
+            "whale_id": first.whale_id,
+            "outcome": outcome,
+            "side": first.side.value,
+            "shares": order.shares,
+            "price": (order.notional / order.shares).quantize(Decimal("1e-10")),
+            "fills": len(order.fills),
+            "sold_fraction": _sold_fraction(order) if first.side is Side.SELL else None,
+            "facts": _facts_json(known),
+            "at": first.at,
+            "due_at": first.at + window,
+        },
+    )
+    WhaleTrade.objects.filter(pk__in=[fill.id for fill in order.fills]).update(
+        pending=False, signal=signal
+    )
+    return signal
+
+
+def _facts_json(facts: Facts | None) -> dict[str, str]:
+    if facts is None:
+        return {}
+    named: dict[str, str] = json.loads(json.dumps(asdict(facts), default=str))
+    return {name: str(value) for name, value in named.items()}
+
+
+def _sold_fraction(order: WhaleOrder) -> Decimal:
+    first = order.first
+    before = WhaleTrade.objects.filter(
+        whale_id=first.whale_id, outcome_id=first.outcome_id, at__lte=first.at
+    ).exclude(pk__in=[fill.id for fill in order.fills])
+    zero = Decimal(0)
+    bought, sold = (
+        before.filter(side=side.value).aggregate(total=Coalesce(Sum(F("shares")), zero))["total"]
+        for side in (Side.BUY, Side.SELL)
+    )
+    fraction = sold_fraction(held_before=bought - sold, sold=order.shares)
+    return fraction.quantize(Decimal("1e-8"))
