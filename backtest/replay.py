@@ -10,25 +10,25 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Min
 
 from backtest import recordings
 from backtest.resolutions import Winner
-from markets import clock
 from markets.domain.estimators import Facts, TapeEstimator
 from markets.models import Feed, Market, Outcome
+from markets.queries import rows
 from risk.domain.breakers import day_start
 from trading import copying, orders, settlement
-from trading.domain.order_state import OrderState
+from trading.domain.order_state import WORKING, OrderState
 from trading.models import Order
 from trading.settlement import BadPayout
 from trading.sweep import sweep
-from venues.types import Trade
+from venues.types import Side, Trade
 from whales import ingest, scoring
 from whales.models import Signal, Whale
 
@@ -39,9 +39,23 @@ FLUSH_SECONDS = 0.5  # of a paced replay: how often the pages see something new
 REMIND_SECONDS = 5  # how long work may rest before the sweep does it itself
 POLL_SECONDS = 0.01
 
+WORKING_ORDERS = """
+SELECT m.external_id AS market, o.token, w.side, w.limit_price, w.expires_at
+  FROM trading_order w
+  JOIN markets_outcome o ON o.id = w.outcome_id JOIN markets_market m ON m.id = o.market_id
+ WHERE w.state = ANY(%(states)s)
+"""
+MOVE_CLOCK = """
+UPDATE markets_feed SET position = %(position)s, clock_at = %(clock_at)s,
+       duplicates = duplicates + %(duplicates)s, seen_at = clock_timestamp()
+ WHERE id = %(id)s
+"""
+
 
 class Hands(Protocol):
     """Who does the work that is due: this process, or the Celery workers."""
+
+    own: bool  # done when the call returns
 
     def copy(self, signal_id: int, *, now: datetime) -> None: ...
     def settle(self, *, now: datetime) -> None: ...
@@ -50,9 +64,11 @@ class Hands(Protocol):
 class OwnHands:
     """Do it here and now."""
 
+    own = True
+
     def copy(self, signal_id: int, *, now: datetime) -> None:
-        for order_id in copying.copy_signal(signal_id=signal_id, now=now):
-            orders.submit(order_id=order_id, now=now)
+        made = copying.copy_signal(signal_id=signal_id, now=now)
+        orders.submit(order_ids=made, now=now)
 
     def settle(self, *, now: datetime) -> None:
         settlement.settle_due(now=now)
@@ -72,14 +88,13 @@ class Replay:
     stop: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
-        self._ingest = ingest.Ingest()
         self._estimator = TapeEstimator()
         self._window = timedelta(seconds=settings.SIGNAL_WINDOW_SECONDS)
         self._buffer: list[Trade] = []
         self._followed: set[str] = set()
         self._signal_due: datetime | None = None
         self._order_due: datetime | None = None
-        self._working: set[tuple[str, str]] = set()
+        self._working: dict[tuple[str, str], list[tuple[str, Decimal]]] = {}
         self._pending_winners = sorted(
             (each for each in self.winners if each.at is not None), key=_winner_key
         )
@@ -87,6 +102,9 @@ class Replay:
 
     def run(self) -> None:
         """Replay from where the last run stopped. Returns early when `stop` says so."""
+        # A crash of the server may lose the last moments, but never part of one: the replay goes
+        # on from the position that was kept. So waiting for the disk at each step buys nothing.
+        rows("SET synchronous_commit TO off", {})
         self._resume()
         started, begun_at = time.monotonic(), self.feed.position
         for count, trade in enumerate(self._remaining(), start=1):
@@ -109,9 +127,9 @@ class Replay:
                 self._poll(token, now=self.feed.clock_at)
         for trade in self._past():
             self._estimator.see(trade)
-        self._followed = set(
-            Whale.objects.filter(follows__isnull=False).values_list("address", flat=True)
-        )
+        followed = dict(Whale.objects.filter(follows__isnull=False).values_list("address", "pk"))
+        self._followed = set(followed)
+        self._ingest = ingest.Ingest(followed=set(followed.values()))
         self._signal_due = ingest.next_signal_due(window=self._window)
         self._read_working()
         done = set(
@@ -139,7 +157,7 @@ class Replay:
         self._buffer.append(trade)
         if trade.wallet in self._followed and self._signal_due is None:
             self._signal_due = trade.at + self._window
-        if (trade.market, trade.token) in self._working:
+        if self._may_fill(trade):
             self._flush()
             self._poll((trade.market, trade.token), now=trade.at)
             self._read_working()
@@ -148,6 +166,14 @@ class Replay:
             paced and time.monotonic() - self._flushed >= FLUSH_SECONDS
         ):
             self._flush()
+
+    def _may_fill(self, trade: Trade) -> bool:
+        """Tell whether a print could fill a working order: same side, as good as its limit."""
+        return any(
+            side == trade.side
+            and (trade.price <= limit if trade.side is Side.BUY else trade.price >= limit)
+            for side, limit in self._working.get((trade.market, trade.token), ())
+        )
 
     def _do_what_is_due(self, *, before: datetime | None) -> None:
         """Do everything due before a time, one moment after the other; None means all there is."""
@@ -197,11 +223,12 @@ class Replay:
 
     def _read_working(self) -> None:
         """Remember which outcomes have orders that a print may fill, and when one runs out."""
-        working = Order.objects.working()
-        self._working = set(
-            working.values_list("outcome__market__external_id", "outcome__token").distinct()
-        )
-        self._order_due = working.aggregate(first=Min("expires_at"))["first"]
+        self._working, self._order_due = {}, None
+        for row in rows(WORKING_ORDERS, {"states": [state.value for state in WORKING]}):
+            self._working.setdefault((row["market"], row["token"]), []).append(
+                (row["side"], row["limit_price"])
+            )
+            self._order_due = min(self._order_due or row["expires_at"], row["expires_at"])
 
     def _settle(self, *, now: datetime) -> None:
         while self._pending_winners and self._pending_winners[0].at == now:
@@ -224,7 +251,7 @@ class Replay:
     def _wait(self, *, now: datetime) -> None:
         """Wait for the workers; what rests too long is done by the sweep."""
         since = time.monotonic()
-        while self._is_undone(now):
+        while not self.hands.own and self._is_undone(now):
             if time.monotonic() - since > REMIND_SECONDS:
                 log.warning("A worker is late; the sweep does its work")
                 sweep(now=now)
@@ -248,11 +275,14 @@ class Replay:
             stored = self._ingest.store(self._buffer)
             self.feed.position += len(self._buffer)
             self.feed.clock_at = at
-            Feed.objects.filter(pk=self.feed.pk).update(
-                position=self.feed.position,
-                clock_at=at,
-                duplicates=F("duplicates") + stored.duplicates,
-                seen_at=clock.database_now(),
+            rows(
+                MOVE_CLOCK,
+                {
+                    "id": self.feed.pk,
+                    "position": self.feed.position,
+                    "clock_at": at,
+                    "duplicates": stored.duplicates,
+                },
             )
         self._buffer = []
         self._flushed = time.monotonic()

@@ -1,5 +1,9 @@
 """Reads over markets that others build on."""
 
+from typing import Any
+
+from django.db import connection
+
 from markets.domain.book import FRESH_BID
 
 # `markets.domain.book.mark` in SQL, for sums over many positions; a test compares the two.
@@ -8,3 +12,13 @@ MARK_SQL = f"""
 CASE WHEN o.bid IS NOT NULL AND o.bid_at >= %(now)s - interval '{FRESH_BID.total_seconds()} seconds'
      THEN o.bid ELSE o.last_price END
 """
+
+
+def rows(sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    """Run one statement and return its rows by column name: for sets that the ORM cannot say."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        if cursor.description is None:
+            return []
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]

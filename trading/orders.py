@@ -4,80 +4,115 @@ Each step is a conditional move or holds the order's lock, so every call is safe
 The lock order is account (RiskState), order, position.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import QuerySet
 
 from accounts.venues import LiveTradingOff, open_venue
-from notifications.services import record
-from risk.models import KillSwitch, Reservation, RiskState
-from trading import paper, portfolio, positions
-from trading.domain.copying import worst_cost
+from markets.queries import rows
+from risk.domain.breakers import Trip
+from risk.models import RiskState
+from trading import fills, paper, portfolio
 from trading.domain.order_state import FINAL, HOLDING, NEXT, OrderState, check_move
-from trading.models import Fill, Order, OrderEvent
-from trading.windows import after_money_moved, roll
+from trading.models import Order
 from venues.errors import NotSent, Refused, Unknown
-from venues.money import ZERO
 from venues.protocol import Venue
-from venues.types import FillReport, OrderReport, OrderRequest, Side
+from venues.types import OrderReport, OrderRequest, OrderStatus, Side
 
 S = OrderState
+Told = tuple[UUID, OrderState, OrderState, str, str]  # order, old, new, sentence, by
+
+LOCK_ACCOUNTS = """
+SELECT account_id FROM risk_riskstate
+ WHERE account_id IN (SELECT account_id FROM trading_order WHERE id = ANY(%(orders)s))
+ ORDER BY account_id FOR UPDATE
+"""
+TELL = """
+INSERT INTO trading_orderevent (order_id, sequence, old, new, sentence, evidence, by, at)
+SELECT t.id,
+       coalesce((SELECT max(sequence) FROM trading_orderevent e WHERE e.order_id = t.id), 0)
+         + row_number() OVER (PARTITION BY t.id ORDER BY t.place),
+       t.old, t.new, t.sentence, '{}'::jsonb, t.by, %(now)s
+  FROM unnest(%(ids)s::uuid[], %(olds)s::text[], %(news)s::text[], %(sentences)s::text[],
+              %(bys)s::text[]) WITH ORDINALITY AS t(id, old, new, sentence, by, place)
+"""
 
 
-def submit(*, order_id: UUID, now: datetime) -> None:
-    """Send a reserved order: check once more, fix the bytes, claim, send, record.
+def submit(*, order_ids: Sequence[UUID], now: datetime) -> None:
+    """Send reserved orders: check once more, fix the bytes, claim, send, record.
 
     The venue is called without lock or transaction, once for each order, ever.
     """
-    order = _load(order_id)
-    if order.state == S.RESERVED and not prepare(order_id=order_id, now=now):
-        return
-    try:
-        venue = venue_for(order)
-    except LiveTradingOff as off:
-        deny(order_id=order_id, why=str(off), now=now)
-        return
-    if not claim(order_id=order_id, now=now):
-        return  # another worker has it
-    order = _load(order_id)
-    try:
-        report = venue.place(request_for(order))
-    except Refused as refusal:
-        _finish(order_id, S.REJECTED, str(refusal), now=now)
-    except NotSent as reason:
-        _finish(order_id, S.REJECTED, f"Nothing was sent: {reason}", now=now)
-    except Unknown as doubt:
-        with transaction.atomic():
-            move(_lock(order_id), S.UNKNOWN, sentence=str(doubt), now=now)
-    else:
-        apply_evidence(order_id=order_id, report=report, now=now)
+    accepted: list[tuple[UUID, OrderReport]] = []
+    for order in _prepare_and_claim(order_ids, now=now):
+        try:
+            report = venue_for(order).place(request_for(order))
+        except Refused as refusal:
+            _finish(order.pk, S.REJECTED, str(refusal), now=now)
+        except NotSent as reason:
+            _finish(order.pk, S.REJECTED, f"Nothing was sent: {reason}", now=now)
+        except Unknown as doubt:
+            with transaction.atomic():
+                move(_lock(order.pk), S.UNKNOWN, sentence=str(doubt), now=now)
+        else:
+            if report.status is OrderStatus.LIVE and not report.fills:
+                accepted.append((order.pk, report))
+            else:
+                apply_evidence(order_id=order.pk, report=report, now=now)
+    _acknowledge(accepted, now=now)
 
 
-def prepare(*, order_id: UUID, now: datetime) -> bool:
-    """Ask the gate again with fresh facts; fix what will be sent. Returns whether it may go."""
+def _prepare_and_claim(order_ids: Sequence[UUID], *, now: datetime) -> list[Order]:
+    """Ask the gate again with fresh facts, fix what will be sent, and win the right to send it.
+
+    Returns the orders that this caller, and nobody else, sends.
+    """
+    if not order_ids:
+        return []
+    told: list[Told] = []
+    going: list[Order] = []
     with transaction.atomic():
-        RiskState.objects.select_for_update().get(account__orders=order_id)
-        order = _lock(order_id)
-        if order.state != S.RESERVED:
-            return order.state == S.PREPARED
-        why = refusal_now(order, now=now)
-        if why:
-            _release(order)
-            move(order, S.DENIED, sentence=why, now=now, reason=why)
-            return False
-        lifetime = timedelta(seconds=settings.PAPER_ORDER_LIFETIME_SECONDS)
-        order.sent_at, order.expires_at = now, now + lifetime
-        move(order, S.PREPARED, now=now, save=["sent_at", "expires_at"])
-    return True
+        rows(LOCK_ACCOUNTS, {"orders": list(order_ids)})
+        found = list(_related().filter(pk__in=order_ids, state__in=[S.RESERVED, S.PREPARED]))
+        trips = portfolio.open_trips([order.account_id for order in found], now=now)
+        stops = portfolio.read_stops()
+        for order in found:
+            why = _refusal_now(order, stops=stops, trips=trips.get(order.account_id, ()), now=now)
+            if why:
+                fills.release(order)
+                move(order, S.DENIED, sentence=why, now=now, reason=why)
+                continue
+            if order.state == S.RESERVED:
+                told.append((order.pk, S.RESERVED, S.PREPARED, "", ""))
+            told.append((order.pk, S.PREPARED, S.SENDING, "", ""))
+            going.append(order)
+        _send_state(going, now=now)
+        _tell(told, now=now)
+    return going
 
 
-def refusal_now(order: Order, *, now: datetime) -> str:
+def _send_state(going: Sequence[Order], *, now: datetime) -> None:
+    lifetime = timedelta(seconds=settings.PAPER_ORDER_LIFETIME_SECONDS)
+    ids = [order.pk for order in going]
+    if not ids:
+        return
+    Order.objects.filter(pk__in=ids, state=S.RESERVED).update(
+        state=S.PREPARED, sent_at=now, expires_at=now + lifetime
+    )
+    Order.objects.filter(pk__in=ids, state=S.PREPARED).update(state=S.SENDING)
+    for order in going:
+        if order.state == S.RESERVED:
+            order.sent_at, order.expires_at = now, now + lifetime
+        order.state = S.SENDING
+
+
+def _refusal_now(
+    order: Order, *, stops: portfolio.Stops, trips: Sequence[Trip], now: datetime
+) -> str:
     """Return why an order that was reserved may not be sent any more, or an empty string."""
     if now > order.send_by:
         return "It waited too long to be sent; the market may have moved."
@@ -85,7 +120,6 @@ def refusal_now(order: Order, *, now: datetime) -> str:
     if mode:
         return mode.sentence
     entry = order.side == Side.BUY
-    stops = portfolio.Stops(switches=tuple(KillSwitch.objects.all()))
     stopped = stops.words(
         account_id=order.account_id,
         whale=order.whale.address if order.whale else "",
@@ -96,18 +130,26 @@ def refusal_now(order: Order, *, now: datetime) -> str:
         return stopped
     if order.outcome.market.status != "OPEN":
         return "This market is closed."
-    if entry and portfolio.open_trips([order.account_id], now=now):
+    if entry and trips:
         return "A breaker opened before this order was sent."
+    try:
+        venue_for(order)
+    except LiveTradingOff as off:
+        return str(off)
     return ""
 
 
-def claim(*, order_id: UUID, now: datetime) -> bool:
-    """Win the right to send an order: one caller does, ever."""
+def _acknowledge(accepted: Sequence[tuple[UUID, OrderReport]], *, now: datetime) -> None:
+    """Record that a venue took the orders and has matched nothing yet."""
+    told: list[Told] = []
     with transaction.atomic():
-        won = Order.objects.filter(pk=order_id, state=S.PREPARED).update(state=S.SENDING)
-        if won:
-            _tell(order_id, old=S.PREPARED, new=S.SENDING, now=now)
-    return bool(won)
+        for order_id, report in accepted:
+            moved = Order.objects.filter(pk=order_id, state=S.SENDING).update(
+                state=S.LIVE, venue_order_id=report.venue_order_id
+            )
+            if moved:
+                told.append((order_id, S.SENDING, S.LIVE, "", ""))
+        _tell(told, now=now)
 
 
 def venue_for(order: Order) -> Venue:
@@ -130,20 +172,22 @@ def request_for(order: Order) -> OrderRequest:
 
 def poll(*, order_id: UUID, now: datetime) -> None:
     """Ask the venue what became of an order, and record it. Safe to repeat at any time."""
-    order = _load(order_id)
-    if order.state not in HOLDING or order.sent_at is None or order.state == S.PREPARED:
+    order = Order.objects.select_related("account", "whale", "outcome__market").get(pk=order_id)
+    if order.state not in HOLDING or order.state in (S.RESERVED, S.PREPARED):
         return
     try:
         report = venue_for(order).look_up(request_for(order), now=now)
     except (Unknown, NotSent):
         return  # a failed read is no evidence
-    apply_evidence(order_id=order_id, report=report, now=now)
+    matched = sum(fill.shares for fill in report.fills)
+    if report.status != order.state or matched != order.filled_shares:
+        apply_evidence(order_id=order_id, report=report, now=now)
 
 
 def cancel(*, order_id: UUID, by: str, now: datetime) -> None:
     """Take back what still rests. Fills that came first stay."""
     with transaction.atomic():
-        RiskState.objects.select_for_update().get(account__orders=order_id)
+        rows(LOCK_ACCOUNTS, {"orders": [order_id]})
         order = _lock(order_id)
         if S.CANCEL_PENDING not in NEXT[S(order.state)]:
             return
@@ -159,31 +203,32 @@ def apply_evidence(*, order_id: UUID, report: OrderReport, now: datetime) -> Non
     and a report that would move the order backwards changes nothing.
     """
     with transaction.atomic():
-        account_id = Order.objects.values_list("account_id", flat=True).get(pk=order_id)
-        risk = RiskState.objects.select_for_update().get(account_id=account_id)
+        risk = (
+            RiskState.objects.select_for_update(of=("self",))
+            .select_related("account__profile")
+            .get(account__orders=order_id)
+        )
         order = _lock(order_id)
-        if not order.venue_order_id:
-            order.venue_order_id = report.venue_order_id
-            order.save(update_fields=["venue_order_id"])
-        known = set(order.fills.values_list("venue_fill_id", flat=True))
-        for fill in report.fills:
-            if fill.venue_fill_id not in known:
-                risk = _book_fill(order, risk, fill)
+        fills.book_new(order, risk, report)
+        changed = ["venue_order_id", "filled_shares", "filled_cost", "fees"]
+        order.venue_order_id = order.venue_order_id or report.venue_order_id
         new = S(report.status.value)
         if order.state != new and new in NEXT[S(order.state)]:
-            move(order, new, sentence=report.reason, now=now, reason=report.reason)
+            move(order, new, sentence=report.reason, now=now, reason=report.reason, save=changed)
+        else:
+            order.save(update_fields=changed)
         if order.state in FINAL:
-            _release(order)
+            fills.release(order)
 
 
 def deny(*, order_id: UUID, why: str, now: datetime, by: str = "") -> bool:
     """Refuse an order that has not been sent. Returns whether there was something to refuse."""
     with transaction.atomic():
-        RiskState.objects.select_for_update().get(account__orders=order_id)
+        rows(LOCK_ACCOUNTS, {"orders": [order_id]})
         order = _lock(order_id)
         if S.DENIED not in NEXT[S(order.state)]:
             return False
-        _release(order)
+        fills.release(order)
         move(order, S.DENIED, sentence=why, now=now, reason=why, by=by)
     return True
 
@@ -205,7 +250,7 @@ def move(
     if reason:
         order.reason = reason
     order.save(update_fields=["state", "reason", *save])
-    _tell(order.pk, old=old, new=new, sentence=sentence, by=by, now=now)
+    _tell([(order.pk, old, new, sentence, by)], now=now)
 
 
 def unsent(*, now: datetime) -> list[UUID]:
@@ -218,117 +263,33 @@ def unsent(*, now: datetime) -> list[UUID]:
     )
 
 
-def _load(order_id: UUID) -> Order:
-    return Order.objects.select_related("account", "whale", "outcome__market").get(pk=order_id)
+def _related() -> QuerySet[Order]:
+    return Order.objects.select_for_update(of=("self",)).select_related(
+        "account", "whale", "outcome__market"
+    )
 
 
 def _lock(order_id: UUID) -> Order:
-    return (
-        Order.objects.select_for_update(of=("self",))
-        .select_related("account", "whale", "outcome__market")
-        .get(pk=order_id)
-    )
+    return _related().get(pk=order_id)
 
 
 def _finish(order_id: UUID, state: OrderState, why: str, *, now: datetime) -> None:
     with transaction.atomic():
-        RiskState.objects.select_for_update().get(account__orders=order_id)
+        rows(LOCK_ACCOUNTS, {"orders": [order_id]})
         order = _lock(order_id)
-        _release(order)
+        fills.release(order)
         move(order, state, sentence=why, now=now, reason=why)
 
 
-def _book_fill(order: Order, risk: RiskState, report: FillReport) -> RiskState:
-    """Book one new fill: windows first, then fill, position, ledger, reservation and limits."""
-    risk = roll(risk, now=report.at)
-    fill = Fill.objects.create(
-        order=order,
-        account_id=order.account_id,
-        venue=order.venue,
-        venue_fill_id=report.venue_fill_id,
-        print_id=report.venue_fill_id.partition(":")[2],
-        price=report.price,
-        shares=report.shares,
-        fee=report.fee,
-        at=report.at,
-    )
-    order.filled_shares += report.shares
-    order.filled_cost += report.price * report.shares
-    order.fees += report.fee
-    order.save(update_fields=["filled_shares", "filled_cost", "fees"])
-    if order.side == Side.BUY:
-        positions.bought(risk=risk, fill=fill, outcome_id=order.outcome_id)
-    else:
-        positions.sold(risk=risk, fill=fill, outcome_id=order.outcome_id)
-    _shrink_reservation(order, risk)
-    if order.state in FINAL:
-        record(
-            kind="late_fill",
-            account_id=order.account_id,
-            level="WARN",
-            sentence=f"A fill of {report.shares} shares came after the order had ended.",
-            payload={"order": str(order.pk)},
-            at=report.at,
-        )
-    risk.save()
-    return after_money_moved(risk, now=report.at)
-
-
-def _shrink_reservation(order: Order, risk: RiskState) -> None:
-    """Keep exactly what the rest of the order can still cost."""
-    held = Reservation.objects.select_for_update().get(order_id=order.pk)
-    if held.state != Reservation.State.HELD:
-        return  # a late fill: its money was given back when the order ended
-    rest = order.shares - order.filled_shares
-    if held.entry:
-        needed = worst_cost(limit=order.limit_price, shares=rest, fee_rate=order.fee_rate)
-        kept = min(held.amount, needed)
-        risk.reserved -= held.amount - kept
-        held.immediate_cost = _share_of(held.immediate_cost, kept=kept, was=held.amount)
-        held.amount = kept
-    else:
-        held.shares = rest
-    held.save(update_fields=["amount", "shares", "immediate_cost"])
-
-
-def _share_of(cost: Decimal, *, kept: Decimal, was: Decimal) -> Decimal:
-    return (cost * kept / was).quantize(Decimal("1e-6")) if was else ZERO
-
-
-def _release(order: Order) -> None:
-    """Give back what an order still holds, once."""
-    held = (
-        Reservation.objects.select_for_update()
-        .filter(order_id=order.pk, state=Reservation.State.HELD)
-        .first()
-    )
-    if held is None:
+def _tell(told: Sequence[Told], *, now: datetime) -> None:
+    if not told:
         return
-    state = RiskState.objects.get(account_id=order.account_id)
-    state.reserved -= held.amount
-    state.save(update_fields=["reserved"])
-    held.state, held.amount, held.shares = Reservation.State.RELEASED, ZERO, ZERO
-    held.save(update_fields=["state", "amount", "shares"])
-
-
-def _tell(
-    order_id: UUID,
-    *,
-    old: OrderState,
-    new: OrderState,
-    now: datetime,
-    sentence: str = "",
-    by: str = "",
-    evidence: dict[str, Any] | None = None,
-) -> None:
-    last = OrderEvent.objects.filter(order_id=order_id).aggregate(last=Max("sequence"))["last"] or 0
-    OrderEvent.objects.create(
-        order_id=order_id,
-        sequence=last + 1,
-        old=old.value,
-        new=new.value,
-        sentence=sentence,
-        evidence=evidence or {},
-        by=by,
-        at=now,
-    )
+    ids, olds, news, sentences, bys = zip(*told, strict=True)
+    columns = {
+        "ids": list(ids),
+        "olds": [old.value for old in olds],
+        "news": [new.value for new in news],
+        "sentences": list(sentences),
+        "bys": list(bys),
+    }
+    rows(TELL, {**columns, "now": now})

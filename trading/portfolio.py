@@ -13,15 +13,14 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
 from markets.models import Market
-from markets.queries import MARK_SQL
+from markets.queries import MARK_SQL, rows
 from risk.domain import breakers
 from risk.domain.breakers import BreakerKind, Losses, Trip, Window
 from risk.domain.presets import Limits
 from risk.domain.reasons import Reason, Refusal
-from risk.models import BreakerTrip, KillSwitch, RiskState
+from risk.models import KillSwitch, RiskState
 from trading.domain.copying import Chance, Situation, WhaleFigures
 from venues.money import ZERO
 from venues.types import Side
@@ -135,6 +134,13 @@ SELECT p.account_id,
  WHERE p.closed_at IS NULL AND p.outcome_id = %(outcome)s AND p.account_id = ANY(%(accounts)s)
 """
 
+OPEN_TRIPS = """
+SELECT account_id, kind, window_start, measured, "limit" FROM risk_breakertrip
+ WHERE reset_at IS NULL AND account_id = ANY(%(accounts)s) ORDER BY at
+"""
+
+STOPS = "SELECT * FROM risk_killswitch ORDER BY id"
+
 Row = dict[str, Any]
 
 
@@ -183,7 +189,7 @@ def gather(
 
     `again` takes those that have decided too: an approval asks everything a second time.
     """
-    locked = _rows(
+    locked = rows(
         LOCK,
         {
             "whale": signal.whale_id,
@@ -212,8 +218,9 @@ def gather(
     else:
         sellable = by_account(SELLABLE, key)
     trips = open_trips(ids, now=now)
-    stops = Stops(switches=tuple(KillSwitch.objects.all()))
-    earned = earned_figures(signal.whale_id, as_of=signal.at)
+    stops = read_stops()
+    all_assumed = all(_json(row["assumed"]) for row in locked)
+    earned = None if all_assumed else earned_figures(signal.whale_id, as_of=signal.at)
     situations = [
         _situation(
             row,
@@ -277,16 +284,20 @@ def earned_figures(whale_id: int, *, as_of: datetime) -> WhaleFigures | None:
 
 
 def open_trips(account_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, tuple[Trip, ...]]:
+    """Return the breakers that stop entries at `now`, by account, oldest first."""
     found: dict[UUID, tuple[Trip, ...]] = {}
-    rows = BreakerTrip.objects.filter(account_id__in=account_ids, reset_at__isnull=True)
-    for row in rows.order_by("at"):
-        kind = BreakerKind(row.kind)
-        if breakers.is_open(kind=kind, window_start=row.window_start, now=now):
+    for row in rows(OPEN_TRIPS, {"accounts": list(account_ids)}):
+        kind, start = BreakerKind(row["kind"]), row["window_start"]
+        if breakers.is_open(kind=kind, window_start=start, now=now):
             trip = Trip(
-                kind=kind, measured=row.measured, limit=row.limit, window_start=row.window_start
+                kind=kind, measured=row["measured"], limit=row["limit"], window_start=start
             )
-            found[row.account_id] = (*found.get(row.account_id, ()), trip)
+            found[row["account_id"]] = (*found.get(row["account_id"], ()), trip)
     return found
+
+
+def read_stops() -> Stops:
+    return Stops(switches=tuple(KillSwitch(**row) for row in rows(STOPS, {})))
 
 
 def roll_windows(account_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Row]:
@@ -345,14 +356,7 @@ def mode_refusal(mode: str) -> Refusal | None:
 
 
 def by_account(sql: str, parameters: Row) -> dict[UUID, Row]:
-    return {row["account_id"]: row for row in _rows(sql, parameters)}
-
-
-def _rows(sql: str, parameters: Row) -> list[Row]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        names = [column.name for column in cursor.description or ()]
-        return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+    return {row["account_id"]: row for row in rows(sql, parameters)}
 
 
 def _roll(locked: Sequence[Row], *, now: datetime) -> None:

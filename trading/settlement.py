@@ -86,8 +86,12 @@ def settle_market(*, market_id: int, now: datetime) -> None:
 
 def _pay(account_id: UUID, resolution: Resolution, *, now: datetime) -> None:
     with transaction.atomic():
-        risk = RiskState.objects.select_for_update().get(account_id=account_id)
-        risk = roll(risk, now=now)
+        risk = (
+            RiskState.objects.select_for_update(of=("self",))
+            .select_related("account__profile")
+            .get(account_id=account_id)
+        )
+        roll(risk, now=now)
         for position in (
             Position.objects.select_for_update(of=("self",))
             .select_related("outcome__market")
@@ -114,7 +118,6 @@ def _pay(account_id: UUID, resolution: Resolution, *, now: datetime) -> None:
                 payload={"position": str(position.pk)},
                 at=now,
             )
-        risk.save()
         after_money_moved(risk, now=now)
 
 

@@ -14,8 +14,7 @@ def sweep(*, now: datetime) -> dict[str, int]:
         copying.copy_signal(signal_id=signal_id, now=now)
     expired = approvals.expire_approvals(now=now)
     unsent = orders.unsent(now=now)
-    for order_id in unsent:
-        orders.submit(order_id=order_id, now=now)
+    orders.submit(order_ids=unsent, now=now)
     # A paper order whose sender died: the paper venue answers from the rows alone.
     sending = list(
         Order.objects.filter(state=OrderState.SENDING, mode="PAPER")

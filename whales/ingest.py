@@ -1,13 +1,12 @@
 """Store whale trades once, and add fills up into signals. The only writer of both."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import connection, transaction
-from django.db.models import F, Sum
+from django.db.models import Case, F, Sum, When
 from django.db.models.functions import Coalesce
 
 from markets.domain.estimators import Facts
@@ -22,24 +21,26 @@ CATEGORY_WORDS = (
     ("Sports", ("nba", "nfl", "nhl", "mlb", "ucl", " vs. ", "win on 20", "super bowl")),
 )
 
-# Every trade of the batch, its ids looked up, stored unless it is there already.
+# Every trade of the batch is stored unless it is there already, and the newest print of each
+# outcome becomes its last price; time never goes back.
 STORE = """
-INSERT INTO whales_whaletrade
-       (whale_id, outcome_id, transaction, counter, side, price, shares, at, pending)
-SELECT * FROM unnest(
+WITH batch AS (
+  SELECT * FROM unnest(
        %(whales)s::bigint[], %(outcomes)s::bigint[], %(transactions)s::text[],
        %(counters)s::bigint[], %(sides)s::text[], %(prices)s::numeric[], %(shares)s::numeric[],
-       %(ats)s::timestamptz[], %(pending)s::boolean[])
+       %(ats)s::timestamptz[], %(pending)s::boolean[]) WITH ORDINALITY
+       AS t(whale, outcome, transaction, counter, side, price, shares, at, pending, place)
+), marked AS (
+  UPDATE markets_outcome o SET last_price = new.price, last_at = new.at
+    FROM (SELECT DISTINCT ON (outcome) outcome, price, at
+            FROM batch ORDER BY outcome, at DESC, place DESC) new
+   WHERE o.id = new.outcome AND (o.last_at IS NULL OR o.last_at <= new.at)
+)
+INSERT INTO whales_whaletrade
+       (whale_id, outcome_id, transaction, counter, side, price, shares, at, pending)
+SELECT whale, outcome, transaction, counter, side, price, shares, at, pending
+  FROM batch ORDER BY place
 ON CONFLICT DO NOTHING
-"""
-# The newest print of each outcome in the batch becomes its last price; time never goes back.
-MARK = """
-UPDATE markets_outcome o SET last_price = new.price, last_at = new.at
-  FROM (SELECT DISTINCT ON (outcome) outcome, price, at
-          FROM unnest(%(outcomes)s::bigint[], %(prices)s::numeric[], %(ats)s::timestamptz[])
-               WITH ORDINALITY AS t(outcome, price, at, place)
-         ORDER BY outcome, at DESC, place DESC) new
- WHERE o.id = new.outcome AND (o.last_at IS NULL OR o.last_at <= new.at)
 """
 
 
@@ -59,9 +60,13 @@ def category_of(title: str) -> str:
 
 
 class Ingest:
-    """Stores trades; remembers the ids it has looked up, nothing else."""
+    """Stores trades; remembers the ids it has looked up, nothing else.
 
-    def __init__(self) -> None:
+    `followed` fixes which whales' trades wait to become signals; without it every batch asks.
+    """
+
+    def __init__(self, *, followed: set[int] | None = None) -> None:
+        self._followed = followed
         self._whales: dict[str, int] = {}
         self._outcomes: dict[tuple[str, str], int] = {}
 
@@ -72,7 +77,7 @@ class Ingest:
         with transaction.atomic():
             self._learn_whales({trade.wallet for trade in trades} - self._whales.keys())
             self._learn_outcomes(trades)
-            followed = followed_whales()
+            followed = followed_whales() if self._followed is None else self._followed
             whales = [self._whales[trade.wallet] for trade in trades]
             columns = {
                 "whales": whales,
@@ -88,7 +93,6 @@ class Ingest:
             with connection.cursor() as cursor:
                 cursor.execute(STORE, columns)
                 new = cursor.rowcount
-                cursor.execute(MARK, columns)
         return Stored(new=new, duplicates=len(trades) - new)
 
     def _learn_whales(self, addresses: set[str]) -> None:
@@ -167,7 +171,7 @@ def close_signals(
             .order_by("at", "pk")
         ]
         due = [order for order in group(waiting, window=window) if order.first.at + window <= now]
-        return [_store_signal(order, now=now, window=window, facts=facts) for order in due]
+        return [_store_signal(order, window=window, facts=facts) for order in due]
 
 
 def _fill(trade: WhaleTrade) -> WhaleFill:
@@ -177,6 +181,7 @@ def _fill(trade: WhaleTrade) -> WhaleFill:
         outcome_id=trade.outcome_id,
         side=Side(trade.side),
         transaction=trade.transaction,
+        counter=trade.counter,
         price=trade.price,
         shares=trade.shares,
         at=trade.at,
@@ -186,28 +191,24 @@ def _fill(trade: WhaleTrade) -> WhaleFill:
 def _store_signal(
     order: WhaleOrder,
     *,
-    now: datetime,
     window: timedelta,
     facts: Callable[[Outcome], Facts | None],
 ) -> Signal:
+    """Store one signal; the caller holds its fills, so nobody else can."""
     first = order.first
-    counter = WhaleTrade.objects.values_list("counter", flat=True).get(pk=first.id)
     outcome = Outcome.objects.select_related("market").get(pk=first.outcome_id)
-    known = facts(outcome)
-    signal, _ = Signal.objects.get_or_create(
-        source=f"{first.transaction}:{first.side.value}:{counter}",
-        defaults={
-            "whale_id": first.whale_id,
-            "outcome": outcome,
-            "side": first.side.value,
-            "shares": order.shares,
-            "price": (order.notional / order.shares).quantize(Decimal("1e-10")),
-            "fills": len(order.fills),
-            "sold_fraction": _sold_fraction(order) if first.side is Side.SELL else None,
-            "facts": _facts_json(known),
-            "at": first.at,
-            "due_at": first.at + window,
-        },
+    signal = Signal.objects.create(
+        whale_id=first.whale_id,
+        outcome=outcome,
+        source=f"{first.transaction}:{first.side.value}:{first.counter}",
+        side=first.side.value,
+        shares=order.shares,
+        price=(order.notional / order.shares).quantize(Decimal("1e-10")),
+        fills=len(order.fills),
+        sold_fraction=_sold_fraction(order) if first.side is Side.SELL else None,
+        facts=_facts_json(facts(outcome)),
+        at=first.at,
+        due_at=first.at + window,
     )
     WhaleTrade.objects.filter(pk__in=[fill.id for fill in order.fills]).update(
         pending=False, signal=signal
@@ -216,10 +217,7 @@ def _store_signal(
 
 
 def _facts_json(facts: Facts | None) -> dict[str, str]:
-    if facts is None:
-        return {}
-    named: dict[str, str] = json.loads(json.dumps(asdict(facts), default=str))
-    return {name: str(value) for name, value in named.items()}
+    return {name: str(value) for name, value in asdict(facts).items()} if facts else {}
 
 
 def _sold_fraction(order: WhaleOrder) -> Decimal:
@@ -227,10 +225,11 @@ def _sold_fraction(order: WhaleOrder) -> Decimal:
     before = WhaleTrade.objects.filter(
         whale_id=first.whale_id, outcome_id=first.outcome_id, at__lte=first.at
     ).exclude(pk__in=[fill.id for fill in order.fills])
-    zero = Decimal(0)
-    bought, sold = (
-        before.filter(side=side.value).aggregate(total=Coalesce(Sum(F("shares")), zero))["total"]
-        for side in (Side.BUY, Side.SELL)
-    )
-    fraction = sold_fraction(held_before=bought - sold, sold=order.shares)
+    held: Decimal = before.aggregate(
+        held=Coalesce(
+            Sum(Case(When(side=Side.BUY.value, then=F("shares")), default=-F("shares"))),
+            Decimal(0),
+        )
+    )["held"]
+    fraction = sold_fraction(held_before=held, sold=order.shares)
     return fraction.quantize(Decimal("1e-8"))

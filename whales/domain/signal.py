@@ -17,6 +17,7 @@ class WhaleFill:
     outcome_id: int
     side: Side
     transaction: str
+    counter: int
     price: Decimal
     shares: Decimal
     at: datetime

@@ -1,0 +1,98 @@
+"""Book the fills of an order: position, ledger, reservation and limits, in one transaction.
+
+The caller holds the account's RiskState and the order, in that order.
+"""
+
+from decimal import Decimal
+
+from notifications.services import record
+from risk.models import Reservation, RiskState
+from trading import positions
+from trading.domain.copying import worst_cost
+from trading.domain.order_state import FINAL
+from trading.models import Fill, Order
+from trading.windows import after_money_moved, roll
+from venues.money import ZERO
+from venues.types import FillReport, OrderReport, Side
+
+
+def book_new(order: Order, risk: RiskState, report: OrderReport) -> None:
+    """Book every fill of the report that is not on the books yet; the caller saves the order."""
+    if not report.fills:
+        return
+    known = set(order.fills.values_list("venue_fill_id", flat=True))
+    for fill in report.fills:
+        if fill.venue_fill_id not in known:
+            _book(order, risk, fill)
+
+
+def release(order: Order) -> None:
+    """Give back what an order still holds, once."""
+    held = (
+        Reservation.objects.select_for_update()
+        .filter(order_id=order.pk, state=Reservation.State.HELD)
+        .first()
+    )
+    if held is None:
+        return
+    if held.amount:
+        state = RiskState.objects.get(account_id=order.account_id)
+        state.reserved -= held.amount
+        state.save(update_fields=["reserved"])
+    held.state, held.amount, held.shares = Reservation.State.RELEASED, ZERO, ZERO
+    held.save(update_fields=["state", "amount", "shares"])
+
+
+def _book(order: Order, risk: RiskState, report: FillReport) -> None:
+    """Book one new fill: windows first, because the fill changes what the account is worth."""
+    roll(risk, now=report.at)
+    fill = Fill.objects.create(
+        order=order,
+        account_id=order.account_id,
+        venue=order.venue,
+        venue_fill_id=report.venue_fill_id,
+        print_id=report.venue_fill_id.partition(":")[2],
+        price=report.price,
+        shares=report.shares,
+        fee=report.fee,
+        at=report.at,
+    )
+    order.filled_shares += report.shares
+    order.filled_cost += report.price * report.shares
+    order.fees += report.fee
+    if order.side == Side.BUY:
+        positions.bought(risk=risk, fill=fill, outcome_id=order.outcome_id)
+    else:
+        positions.sold(risk=risk, fill=fill, outcome_id=order.outcome_id)
+    _shrink_reservation(order, risk)
+    if order.state in FINAL:
+        record(
+            kind="late_fill",
+            account_id=order.account_id,
+            level="WARN",
+            sentence=f"A fill of {report.shares} shares came after the order had ended.",
+            payload={"order": str(order.pk)},
+            at=report.at,
+        )
+    after_money_moved(risk, now=report.at)
+
+
+def _shrink_reservation(order: Order, risk: RiskState) -> None:
+    """Keep exactly what the rest of the order can still cost."""
+    held = Reservation.objects.get(order_id=order.pk)
+    if held.state != Reservation.State.HELD:
+        return  # a late fill: its money was given back when the order ended
+    rest = order.shares - order.filled_shares
+    if held.entry:
+        needed = worst_cost(limit=order.limit_price, shares=rest, fee_rate=order.fee_rate)
+        kept = min(held.amount, needed)
+        risk.reserved -= held.amount - kept
+        held.immediate_cost = _share_of(held.immediate_cost, kept=kept, was=held.amount)
+        held.amount = kept
+    else:
+        held.shares = rest
+    held.save(update_fields=["amount", "shares", "immediate_cost"])
+
+
+def _share_of(cost: Decimal, *, kept: Decimal, was: Decimal) -> Decimal:
+    return (cost * kept / was).quantize(Decimal("1e-6")) if was else ZERO
