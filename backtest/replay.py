@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -20,7 +21,7 @@ from django.db import transaction
 from backtest import recordings
 from backtest.resolutions import Winner
 from markets.domain.estimators import Facts, TapeEstimator
-from markets.models import Feed, Market, Outcome
+from markets.models import Feed, Market
 from markets.queries import rows
 from risk.domain.breakers import day_start
 from trading import copying, orders, settlement
@@ -40,7 +41,7 @@ REMIND_SECONDS = 5  # how long work may rest before the sweep does it itself
 POLL_SECONDS = 0.01
 
 WORKING_ORDERS = """
-SELECT m.external_id AS market, o.token, w.side, w.limit_price, w.expires_at
+SELECT w.id, m.external_id AS market, o.token, w.side, w.limit_price, w.expires_at
   FROM trading_order w
   JOIN markets_outcome o ON o.id = w.outcome_id JOIN markets_market m ON m.id = o.market_id
  WHERE w.state = ANY(%(states)s)
@@ -50,6 +51,26 @@ UPDATE markets_feed SET position = %(position)s, clock_at = %(clock_at)s,
        duplicates = duplicates + %(duplicates)s, seen_at = clock_timestamp()
  WHERE id = %(id)s
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Working:
+    """An order that a later print may fill."""
+
+    id: UUID
+    market: str
+    token: str
+    side: str
+    limit_price: Decimal
+    expires_at: datetime
+
+    def may_fill(self, trade: Trade) -> bool:
+        """Tell whether a print is on the order's side and as good as its limit."""
+        if (trade.market, trade.token, trade.side) != (self.market, self.token, self.side):
+            return False
+        if trade.side is Side.BUY:
+            return trade.price <= self.limit_price
+        return trade.price >= self.limit_price
 
 
 class Hands(Protocol):
@@ -94,7 +115,7 @@ class Replay:
         self._followed: set[str] = set()
         self._signal_due: datetime | None = None
         self._order_due: datetime | None = None
-        self._working: dict[tuple[str, str], list[tuple[str, Decimal]]] = {}
+        self._working: list[Working] = []
         self._pending_winners = sorted(
             (each for each in self.winners if each.at is not None), key=_winner_key
         )
@@ -123,8 +144,7 @@ class Replay:
         if self.feed.clock_at is not None:
             sweep(now=self.feed.clock_at)
             self._read_working()
-            for token in list(self._working):
-                self._poll(token, now=self.feed.clock_at)
+            self._poll(self._working, now=self.feed.clock_at)
         for trade in self._past():
             self._estimator.see(trade)
         followed = dict(Whale.objects.filter(follows__isnull=False).values_list("address", "pk"))
@@ -157,23 +177,16 @@ class Replay:
         self._buffer.append(trade)
         if trade.wallet in self._followed and self._signal_due is None:
             self._signal_due = trade.at + self._window
-        if self._may_fill(trade):
+        touched = [each for each in self._working if each.may_fill(trade)]
+        if touched:
             self._flush()
-            self._poll((trade.market, trade.token), now=trade.at)
+            self._poll(touched, now=trade.at)
             self._read_working()
         paced = self.rows_per_second is not None
         if len(self._buffer) >= FLUSH_ROWS or (
             paced and time.monotonic() - self._flushed >= FLUSH_SECONDS
         ):
             self._flush()
-
-    def _may_fill(self, trade: Trade) -> bool:
-        """Tell whether a print could fill a working order: same side, as good as its limit."""
-        return any(
-            side == trade.side
-            and (trade.price <= limit if trade.side is Side.BUY else trade.price >= limit)
-            for side, limit in self._working.get((trade.market, trade.token), ())
-        )
 
     def _do_what_is_due(self, *, before: datetime | None) -> None:
         """Do everything due before a time, one moment after the other; None means all there is."""
@@ -191,8 +204,7 @@ class Replay:
             if self._signal_due == now:
                 self._copy(now=now)
             if self._order_due == now:
-                for token in list(self._working):
-                    self._poll(token, now=now)
+                self._poll((each for each in self._working if each.expires_at <= now), now=now)
             if resolution_due == now:
                 self._settle(now=now)
             self._read_working()
@@ -206,29 +218,18 @@ class Replay:
             self._wait(now=now)
         self._signal_due = ingest.next_signal_due(window=self._window)
 
-    def _facts(self, outcome: Outcome) -> Facts | None:
+    def _facts(self, market: str, token: str) -> Facts | None:
         assert self.feed.clock_at is not None
-        return self._estimator.facts(
-            market=outcome.market.external_id, token=outcome.token, now=self.feed.clock_at
-        )
-
-    def _poll(self, token: tuple[str, str], *, now: datetime) -> None:
-        working = Order.objects.working().filter(
-            outcome__market__external_id=token[0], outcome__token=token[1]
-        )
-        for order_id in working.order_by("created_at", "decision__source").values_list(
-            "pk", flat=True
-        ):
-            orders.poll(order_id=order_id, now=now)
+        return self._estimator.facts(market=market, token=token, now=self.feed.clock_at)
 
     def _read_working(self) -> None:
         """Remember which outcomes have orders that a print may fill, and when one runs out."""
-        self._working, self._order_due = {}, None
-        for row in rows(WORKING_ORDERS, {"states": [state.value for state in WORKING]}):
-            self._working.setdefault((row["market"], row["token"]), []).append(
-                (row["side"], row["limit_price"])
-            )
-            self._order_due = min(self._order_due or row["expires_at"], row["expires_at"])
+        found = rows(WORKING_ORDERS, {"states": [state.value for state in WORKING]})
+        self._working = [Working(**row) for row in found]
+        self._order_due = min((each.expires_at for each in self._working), default=None)
+
+    def _poll(self, working: Iterable[Working], *, now: datetime) -> None:
+        orders.poll(order_ids=[each.id for each in working], now=now)
 
     def _settle(self, *, now: datetime) -> None:
         while self._pending_winners and self._pending_winners[0].at == now:

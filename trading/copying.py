@@ -33,12 +33,13 @@ def copy_signal(
             answers = [
                 decide_exit(gathered.chance, each, now=now) for each in gathered.situations
             ]
-        orders = proposals.store(signal=signal, gathered=gathered, answers=answers, now=now)
-        if account_ids is None:
-            Signal.objects.filter(pk=signal_id, state=Signal.State.NEW).update(
-                state=Signal.State.DECIDED
-            )
-    return orders
+        return proposals.store(
+            signal=signal,
+            gathered=gathered,
+            answers=answers,
+            everybody=account_ids is None,
+            now=now,
+        )
 
 
 def undecided(*, now: datetime) -> list[int]:

@@ -5,6 +5,7 @@ The caller holds the account's RiskState and the order, in that order.
 
 from decimal import Decimal
 
+from markets.queries import rows
 from notifications.services import record
 from risk.models import Reservation, RiskState
 from trading import positions
@@ -14,6 +15,18 @@ from trading.models import Fill, Order
 from trading.windows import after_money_moved, roll
 from venues.money import ZERO
 from venues.types import FillReport, OrderReport, Side
+
+RELEASE = """
+WITH held AS (
+  SELECT id, account_id, amount FROM risk_reservation
+   WHERE order_id = %(order)s AND state = 'HELD' FOR UPDATE
+), freed AS (
+  UPDATE risk_reservation r SET state = 'RELEASED', amount = 0, shares = 0
+    FROM held WHERE r.id = held.id
+)
+UPDATE risk_riskstate rs SET reserved = rs.reserved - held.amount
+  FROM held WHERE rs.account_id = held.account_id
+"""
 
 
 def book_new(order: Order, risk: RiskState, report: OrderReport) -> None:
@@ -27,20 +40,8 @@ def book_new(order: Order, risk: RiskState, report: OrderReport) -> None:
 
 
 def release(order: Order) -> None:
-    """Give back what an order still holds, once."""
-    held = (
-        Reservation.objects.select_for_update()
-        .filter(order_id=order.pk, state=Reservation.State.HELD)
-        .first()
-    )
-    if held is None:
-        return
-    if held.amount:
-        state = RiskState.objects.get(account_id=order.account_id)
-        state.reserved -= held.amount
-        state.save(update_fields=["reserved"])
-    held.state, held.amount, held.shares = Reservation.State.RELEASED, ZERO, ZERO
-    held.save(update_fields=["state", "amount", "shares"])
+    """Give back what an order still holds, once. The caller holds its account's RiskState."""
+    rows(RELEASE, {"order": order.pk})
 
 
 def _book(order: Order, risk: RiskState, report: FillReport) -> None:

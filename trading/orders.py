@@ -16,9 +16,10 @@ from accounts.venues import LiveTradingOff, open_venue
 from markets.queries import rows
 from risk.domain.breakers import Trip
 from risk.models import RiskState
-from trading import fills, paper, portfolio
+from trading import fills, portfolio
 from trading.domain.order_state import FINAL, HOLDING, NEXT, OrderState, check_move
 from trading.models import Order
+from trading.paper import Tape
 from venues.errors import NotSent, Refused, Unknown
 from venues.protocol import Venue
 from venues.types import OrderReport, OrderRequest, OrderStatus, Side
@@ -30,6 +31,12 @@ LOCK_ACCOUNTS = """
 SELECT account_id FROM risk_riskstate
  WHERE account_id IN (SELECT account_id FROM trading_order WHERE id = ANY(%(orders)s))
  ORDER BY account_id FOR UPDATE
+"""
+ACKNOWLEDGE = """
+UPDATE trading_order w SET state = 'LIVE', venue_order_id = t.venue_id
+  FROM unnest(%(ids)s::uuid[], %(venue_ids)s::text[]) AS t(id, venue_id)
+ WHERE w.id = t.id AND w.state = 'SENDING'
+RETURNING w.id
 """
 TELL = """
 INSERT INTO trading_orderevent (order_id, sequence, old, new, sentence, evidence, by, at)
@@ -48,9 +55,11 @@ def submit(*, order_ids: Sequence[UUID], now: datetime) -> None:
     The venue is called without lock or transaction, once for each order, ever.
     """
     accepted: list[tuple[UUID, OrderReport]] = []
-    for order in _prepare_and_claim(order_ids, now=now):
+    going = _prepare_and_claim(order_ids, now=now)
+    tape = Tape(going, now=now)
+    for order in going:
         try:
-            report = venue_for(order).place(request_for(order))
+            report = venue_for(order, tape).place(request_for(order))
         except Refused as refusal:
             _finish(order.pk, S.REJECTED, str(refusal), now=now)
         except NotSent as reason:
@@ -133,7 +142,7 @@ def _refusal_now(
     if entry and trips:
         return "A breaker opened before this order was sent."
     try:
-        venue_for(order)
+        venue_for(order, Tape([], now=now))
     except LiveTradingOff as off:
         return str(off)
     return ""
@@ -141,19 +150,21 @@ def _refusal_now(
 
 def _acknowledge(accepted: Sequence[tuple[UUID, OrderReport]], *, now: datetime) -> None:
     """Record that a venue took the orders and has matched nothing yet."""
-    told: list[Told] = []
+    if not accepted:
+        return
     with transaction.atomic():
-        for order_id, report in accepted:
-            moved = Order.objects.filter(pk=order_id, state=S.SENDING).update(
-                state=S.LIVE, venue_order_id=report.venue_order_id
-            )
-            if moved:
-                told.append((order_id, S.SENDING, S.LIVE, "", ""))
-        _tell(told, now=now)
+        moved = rows(
+            ACKNOWLEDGE,
+            {
+                "ids": [order_id for order_id, _ in accepted],
+                "venue_ids": [report.venue_order_id for _, report in accepted],
+            },
+        )
+        _tell([(row["id"], S.SENDING, S.LIVE, "", "") for row in moved], now=now)
 
 
-def venue_for(order: Order) -> Venue:
-    return open_venue(mode=order.mode, paper=lambda: paper.venue(order))
+def venue_for(order: Order, tape: Tape) -> Venue:
+    return open_venue(mode=order.mode, paper=lambda: tape.venue(order))
 
 
 def request_for(order: Order) -> OrderRequest:
@@ -170,18 +181,25 @@ def request_for(order: Order) -> OrderRequest:
     )
 
 
-def poll(*, order_id: UUID, now: datetime) -> None:
-    """Ask the venue what became of an order, and record it. Safe to repeat at any time."""
-    order = Order.objects.select_related("account", "whale", "outcome__market").get(pk=order_id)
-    if order.state not in HOLDING or order.state in (S.RESERVED, S.PREPARED):
-        return
-    try:
-        report = venue_for(order).look_up(request_for(order), now=now)
-    except (Unknown, NotSent):
-        return  # a failed read is no evidence
-    matched = sum(fill.shares for fill in report.fills)
-    if report.status != order.state or matched != order.filled_shares:
-        apply_evidence(order_id=order_id, report=report, now=now)
+def poll(*, order_ids: Sequence[UUID], now: datetime) -> None:
+    """Ask the venue what became of orders, and record it. Safe to repeat at any time."""
+    asked = [
+        order
+        for order in Order.objects.filter(pk__in=order_ids)
+        .select_related("outcome")
+        .order_by("created_at", "pk")
+        if order.state in HOLDING and order.state not in (S.RESERVED, S.PREPARED)
+    ]
+    tape = Tape(asked, now=now)
+    for order in asked:
+        try:
+            report = venue_for(order, tape).look_up(request_for(order), now=now)
+        except (Unknown, NotSent):
+            continue  # a failed read is no evidence
+        matched = sum(fill.shares for fill in report.fills)
+        if report.status != order.state or matched != order.filled_shares:
+            apply_evidence(order_id=order.pk, report=report, now=now)
+            tape = Tape(asked, now=now)  # what one order took, the next one cannot
 
 
 def cancel(*, order_id: UUID, by: str, now: datetime) -> None:
@@ -192,7 +210,7 @@ def cancel(*, order_id: UUID, by: str, now: datetime) -> None:
         if S.CANCEL_PENDING not in NEXT[S(order.state)]:
             return
         move(order, S.CANCEL_PENDING, now=now, by=by)
-    report = venue_for(order).cancel(request_for(order), now=now)
+    report = venue_for(order, Tape([order], now=now)).cancel(request_for(order), now=now)
     apply_evidence(order_id=order_id, report=report, now=now)
 
 
@@ -203,12 +221,9 @@ def apply_evidence(*, order_id: UUID, report: OrderReport, now: datetime) -> Non
     and a report that would move the order backwards changes nothing.
     """
     with transaction.atomic():
-        risk = (
-            RiskState.objects.select_for_update(of=("self",))
-            .select_related("account__profile")
-            .get(account__orders=order_id)
-        )
-        order = _lock(order_id)
+        account_id = Order.objects.values_list("account_id", flat=True).get(pk=order_id)
+        risk = RiskState.objects.select_for_update().get(pk=account_id)
+        order = Order.objects.select_for_update().get(pk=order_id)
         fills.book_new(order, risk, report)
         changed = ["venue_order_id", "filled_shares", "filled_cost", "fees"]
         order.venue_order_id = order.venue_order_id or report.venue_order_id

@@ -1,44 +1,80 @@
 """What the paper venue sees of the market: the stored prints, and what an account took of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Sum
 
-from trading.models import Fill, Order
+from markets.queries import rows
+from trading.models import Order
 from venues.money import ZERO
 from venues.paper import PaperTerms, PaperVenue
 from venues.types import Book, Print, Side
-from whales.models import WhaleTrade
+
+PRINTS = """
+SELECT t.outcome_id, t.transaction, t.counter, t.side, t.price, t.shares, t.at, o.token
+  FROM whales_whaletrade t JOIN markets_outcome o ON o.id = t.outcome_id
+ WHERE t.outcome_id = ANY(%(outcomes)s) AND t.at > %(start)s AND t.at <= %(end)s
+ ORDER BY t.at, t.transaction, t.counter
+"""
+TAKEN = """
+SELECT f.account_id, f.order_id, f.print_id, f.shares
+  FROM trading_fill f JOIN trading_order w ON w.id = f.order_id
+ WHERE w.outcome_id = ANY(%(outcomes)s) AND w.account_id = ANY(%(accounts)s) AND f.at > %(start)s
+"""
 
 
-def venue(order: Order) -> PaperVenue:
-    """Return the paper venue as this order's account meets it."""
+class Tape:
+    """Prints and paper fills around a set of orders, read in two statements when first needed."""
 
-    def prints(token: str, start: datetime, end: datetime) -> Iterable[Print]:
-        rows = WhaleTrade.objects.filter(
-            outcome_id=order.outcome_id, side=order.side, at__gt=start, at__lte=end
-        )
-        for row in rows.order_by("at", "transaction", "counter"):
-            yield Print(
-                id=f"{row.transaction}:{row.counter}",
-                token=token,
-                side=Side(row.side),
-                price=row.price,
-                shares=row.shares,
-                at=row.at,
-            )
+    def __init__(self, orders: Sequence[Order], *, now: datetime) -> None:
+        self._outcomes = list({order.outcome_id for order in orders})
+        self._accounts = list({order.account_id for order in orders})
+        self._start = min((order.sent_at or now for order in orders), default=now)
+        self._now = now
+        self._prints: dict[int, list[Print]] | None = None
+        self._taken: dict[tuple[UUID, str], dict[UUID, Decimal]] | None = None
 
-    def taken(print_id: str) -> Decimal:
-        others = Fill.objects.filter(account_id=order.account_id, print_id=print_id).exclude(
-            order_id=order.pk
-        )
-        total: Decimal | None = others.aggregate(total=Sum("shares"))["total"]
-        return total or ZERO
+    def venue(self, order: Order) -> PaperVenue:
+        """Return the paper venue as this order's account meets it."""
 
-    return PaperVenue(terms=terms(order.fee_rate), prints=prints, book_at=no_book, taken=taken)
+        def prints(token: str, start: datetime, end: datetime) -> Iterable[Print]:
+            found = self._read_prints().get(order.outcome_id, ())
+            return (each for each in found if start < each.at <= end)
+
+        def taken(print_id: str) -> Decimal:
+            takers = self._read_taken().get((order.account_id, print_id), {})
+            return sum((n for taker, n in takers.items() if taker != order.pk), ZERO)
+
+        return PaperVenue(terms=terms(order.fee_rate), prints=prints, book_at=no_book, taken=taken)
+
+    def _read_prints(self) -> dict[int, list[Print]]:
+        if self._prints is None:
+            self._prints = {}
+            span = {"outcomes": self._outcomes, "start": self._start, "end": self._now}
+            for row in rows(PRINTS, span):
+                self._prints.setdefault(row["outcome_id"], []).append(
+                    Print(
+                        id=f"{row['transaction']}:{row['counter']}",
+                        token=row["token"],
+                        side=Side(row["side"]),
+                        price=row["price"],
+                        shares=row["shares"],
+                        at=row["at"],
+                    )
+                )
+        return self._prints
+
+    def _read_taken(self) -> dict[tuple[UUID, str], dict[UUID, Decimal]]:
+        if self._taken is None:
+            self._taken = {}
+            key = {"outcomes": self._outcomes, "accounts": self._accounts, "start": self._start}
+            for row in rows(TAKEN, key):
+                takers = self._taken.setdefault((row["account_id"], row["print_id"]), {})
+                takers[row["order_id"]] = takers.get(row["order_id"], ZERO) + row["shares"]
+        return self._taken
 
 
 def terms(fee_rate: Decimal) -> PaperTerms:

@@ -67,6 +67,8 @@ WITH rows AS (
      SET reserved = rs.reserved + CASE fresh.state WHEN 'RESERVED' THEN fresh.held ELSE 0 END,
          equity = fresh.equity, high_water = fresh.high_water
     FROM fresh WHERE fresh.account_id = rs.account_id
+), done AS (
+  UPDATE whales_signal SET state = 'DECIDED' WHERE id = %(signal)s AND %(everybody)s
 )
 SELECT order_id FROM fresh WHERE order_id IS NOT NULL ORDER BY account_id
 """
@@ -82,16 +84,23 @@ def order_id(*, account_id: UUID, source: str) -> UUID:
 
 
 def store(
-    *, signal: Signal, gathered: Gathered, answers: Sequence[Answer], now: datetime
+    *,
+    signal: Signal,
+    gathered: Gathered,
+    answers: Sequence[Answer],
+    everybody: bool,
+    now: datetime,
 ) -> list[UUID]:
-    """Store the answers; returns the ids of the new orders."""
-    if not answers:
-        return []
+    """Store the answers; returns the ids of the new orders.
+
+    `everybody` says that no follower is left, which makes the signal decided.
+    """
     rows = [
         _row(signal, each, answer, gathered)
         for each, answer in zip(gathered.situations, answers, strict=True)
     ]
     parameters = {
+        "everybody": everybody,
         "rows": json.dumps(rows, default=str),
         "source": signal.source,
         "signal": signal.pk,

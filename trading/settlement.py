@@ -86,11 +86,7 @@ def settle_market(*, market_id: int, now: datetime) -> None:
 
 def _pay(account_id: UUID, resolution: Resolution, *, now: datetime) -> None:
     with transaction.atomic():
-        risk = (
-            RiskState.objects.select_for_update(of=("self",))
-            .select_related("account__profile")
-            .get(account_id=account_id)
-        )
+        risk = RiskState.objects.select_for_update().get(pk=account_id)
         roll(risk, now=now)
         for position in (
             Position.objects.select_for_update(of=("self",))

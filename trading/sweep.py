@@ -21,8 +21,7 @@ def sweep(*, now: datetime) -> dict[str, int]:
         .order_by("created_at", "decision__source")
         .values_list("pk", flat=True)
     )
-    for order_id in sending:
-        orders.poll(order_id=order_id, now=now)
+    orders.poll(order_ids=sending, now=now)
     settled = settlement.settle_due(now=now)
     return {
         "signals": len(signals),

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from markets.queries import rows
 from risk.domain import breakers
-from risk.models import RiskState
+from risk.models import RiskProfile, RiskState
 from risk.services import losses, record_trips
 from trading import portfolio
 from venues.money import ZERO
@@ -43,7 +43,8 @@ def after_money_moved(risk: RiskState, *, now: datetime) -> None:
             "high_water": risk.high_water,
         },
     )
-    trips = breakers.trips(losses(risk), risk.account.profile.limits())
+    limits = RiskProfile.objects.get(pk=risk.account_id).limits()
+    trips = breakers.trips(losses(risk), limits)
     if trips:
         record_trips(
             account_id=risk.account_id,

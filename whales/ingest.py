@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Case, F, Sum, When
-from django.db.models.functions import Coalesce
 
 from markets.domain.estimators import Facts
 from markets.models import Market, Outcome
+from markets.queries import rows
 from venues.types import Side, Trade
 from whales.domain.signal import WhaleFill, WhaleOrder, group, sold_fraction
 from whales.models import Follow, Signal, Whale, WhaleTrade
@@ -41,6 +41,23 @@ INSERT INTO whales_whaletrade
 SELECT whale, outcome, transaction, counter, side, price, shares, at, pending
   FROM batch ORDER BY place
 ON CONFLICT DO NOTHING
+"""
+
+WAITING = """
+SELECT t.id, t.whale_id, t.outcome_id, m.external_id AS market, o.token, t.side, t.transaction,
+       t.counter, t.price, t.shares, t.at
+  FROM whales_whaletrade t
+  JOIN markets_outcome o ON o.id = t.outcome_id JOIN markets_market m ON m.id = o.market_id
+ WHERE t.pending AND t.at <= %(now)s ORDER BY t.at, t.id FOR UPDATE OF t
+"""
+COVER = """
+UPDATE whales_whaletrade SET pending = false, signal_id = %(signal)s WHERE id = ANY(%(fills)s)
+"""
+HELD_BEFORE = """
+SELECT coalesce(sum(CASE side WHEN 'BUY' THEN shares ELSE -shares END), 0) AS held
+  FROM whales_whaletrade
+ WHERE whale_id = %(whale)s AND outcome_id = %(outcome)s AND at <= %(at)s
+   AND id <> ALL(%(fills)s)
 """
 
 
@@ -160,59 +177,44 @@ def close_signals(
     *,
     now: datetime,
     window: timedelta,
-    facts: Callable[[Outcome], Facts | None],
+    facts: Callable[[str, str], Facts | None],
 ) -> list[Signal]:
-    """Turn waiting fills whose window has passed into signals, oldest first. Safe to repeat."""
+    """Turn waiting fills whose window has passed into signals, oldest first. Safe to repeat.
+
+    `facts` tells what is known of a market's token now.
+    """
     with transaction.atomic():
-        waiting = [
-            _fill(trade)
-            for trade in WhaleTrade.objects.select_for_update()
-            .filter(pending=True, at__lte=now)
-            .order_by("at", "pk")
-        ]
+        waiting = [_fill(row) for row in rows(WAITING, {"now": now})]
         due = [order for order in group(waiting, window=window) if order.first.at + window <= now]
         return [_store_signal(order, window=window, facts=facts) for order in due]
 
 
-def _fill(trade: WhaleTrade) -> WhaleFill:
-    return WhaleFill(
-        id=trade.pk,
-        whale_id=trade.whale_id,
-        outcome_id=trade.outcome_id,
-        side=Side(trade.side),
-        transaction=trade.transaction,
-        counter=trade.counter,
-        price=trade.price,
-        shares=trade.shares,
-        at=trade.at,
-    )
+def _fill(row: dict[str, Any]) -> WhaleFill:
+    return WhaleFill(**{**row, "side": Side(row["side"])})
 
 
 def _store_signal(
     order: WhaleOrder,
     *,
     window: timedelta,
-    facts: Callable[[Outcome], Facts | None],
+    facts: Callable[[str, str], Facts | None],
 ) -> Signal:
     """Store one signal; the caller holds its fills, so nobody else can."""
     first = order.first
-    outcome = Outcome.objects.select_related("market").get(pk=first.outcome_id)
     signal = Signal.objects.create(
         whale_id=first.whale_id,
-        outcome=outcome,
+        outcome_id=first.outcome_id,
         source=f"{first.transaction}:{first.side.value}:{first.counter}",
         side=first.side.value,
         shares=order.shares,
         price=(order.notional / order.shares).quantize(Decimal("1e-10")),
         fills=len(order.fills),
         sold_fraction=_sold_fraction(order) if first.side is Side.SELL else None,
-        facts=_facts_json(facts(outcome)),
+        facts=_facts_json(facts(first.market, first.token)),
         at=first.at,
         due_at=first.at + window,
     )
-    WhaleTrade.objects.filter(pk__in=[fill.id for fill in order.fills]).update(
-        pending=False, signal=signal
-    )
+    rows(COVER, {"signal": signal.pk, "fills": [fill.id for fill in order.fills]})
     return signal
 
 
@@ -222,14 +224,13 @@ def _facts_json(facts: Facts | None) -> dict[str, str]:
 
 def _sold_fraction(order: WhaleOrder) -> Decimal:
     first = order.first
-    before = WhaleTrade.objects.filter(
-        whale_id=first.whale_id, outcome_id=first.outcome_id, at__lte=first.at
-    ).exclude(pk__in=[fill.id for fill in order.fills])
-    held: Decimal = before.aggregate(
-        held=Coalesce(
-            Sum(Case(When(side=Side.BUY.value, then=F("shares")), default=-F("shares"))),
-            Decimal(0),
-        )
-    )["held"]
-    fraction = sold_fraction(held_before=held, sold=order.shares)
-    return fraction.quantize(Decimal("1e-8"))
+    held = rows(
+        HELD_BEFORE,
+        {
+            "whale": first.whale_id,
+            "outcome": first.outcome_id,
+            "at": first.at,
+            "fills": [fill.id for fill in order.fills],
+        },
+    )[0]["held"]
+    return sold_fraction(held_before=held, sold=order.shares).quantize(Decimal("1e-8"))

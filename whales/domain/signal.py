@@ -15,6 +15,8 @@ class WhaleFill:
     id: int
     whale_id: int
     outcome_id: int
+    market: str  # the venue's own id
+    token: str
     side: Side
     transaction: str
     counter: int
