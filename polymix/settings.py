@@ -87,7 +87,12 @@ TEMPLATES = [
 DATABASES = {"default": env.db_url_config(embedded.database_url())}
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c lock_timeout=20000"
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    options="-c lock_timeout=20000 -c jit=off",
+    # Statements that repeat are planned once; a pooler that shares sessions must have it off.
+    server_side_binding=True,
+    prepare_threshold=env.int("DATABASE_PREPARE_THRESHOLD", default=3) or None,
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [

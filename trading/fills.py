@@ -3,7 +3,9 @@
 The caller holds the account's RiskState and the order, in that order.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
+from uuid import UUID
 
 from markets.queries import rows
 from notifications.services import record
@@ -19,13 +21,14 @@ from venues.types import FillReport, OrderReport, Side
 RELEASE = """
 WITH held AS (
   SELECT id, account_id, amount FROM risk_reservation
-   WHERE order_id = %(order)s AND state = 'HELD' FOR UPDATE
+   WHERE order_id = ANY(%(orders)s) AND state = 'HELD' FOR UPDATE
 ), freed AS (
   UPDATE risk_reservation r SET state = 'RELEASED', amount = 0, shares = 0
     FROM held WHERE r.id = held.id
 )
-UPDATE risk_riskstate rs SET reserved = rs.reserved - held.amount
-  FROM held WHERE rs.account_id = held.account_id
+UPDATE risk_riskstate rs SET reserved = rs.reserved - total.amount
+  FROM (SELECT account_id, sum(amount) AS amount FROM held GROUP BY account_id) total
+ WHERE rs.account_id = total.account_id
 """
 
 
@@ -39,9 +42,9 @@ def book_new(order: Order, risk: RiskState, report: OrderReport) -> None:
             _book(order, risk, fill)
 
 
-def release(order: Order) -> None:
-    """Give back what an order still holds, once. The caller holds its account's RiskState."""
-    rows(RELEASE, {"order": order.pk})
+def release(order_ids: Sequence[UUID]) -> None:
+    """Give back what orders still hold, once. The caller holds their accounts' RiskState."""
+    rows(RELEASE, {"orders": list(order_ids)})
 
 
 def _book(order: Order, risk: RiskState, report: FillReport) -> None:

@@ -38,6 +38,9 @@ UPDATE trading_order w SET state = 'LIVE', venue_order_id = t.venue_id
  WHERE w.id = t.id AND w.state = 'SENDING'
 RETURNING w.id
 """
+EXPIRE = """
+UPDATE trading_order SET state = 'EXPIRED' WHERE id = ANY(%(ids)s) AND state = %(old)s RETURNING id
+"""
 TELL = """
 INSERT INTO trading_orderevent (order_id, sequence, old, new, sentence, evidence, by, at)
 SELECT t.id,
@@ -92,7 +95,7 @@ def _prepare_and_claim(order_ids: Sequence[UUID], *, now: datetime) -> list[Orde
         for order in found:
             why = _refusal_now(order, stops=stops, trips=trips.get(order.account_id, ()), now=now)
             if why:
-                fills.release(order)
+                fills.release([order.pk])
                 move(order, S.DENIED, sentence=why, now=now, reason=why)
                 continue
             if order.state == S.RESERVED:
@@ -191,15 +194,31 @@ def poll(*, order_ids: Sequence[UUID], now: datetime) -> None:
         if order.state in HOLDING and order.state not in (S.RESERVED, S.PREPARED)
     ]
     tape = Tape(asked, now=now)
+    ended: dict[OrderState, list[UUID]] = {}
     for order in asked:
         try:
             report = venue_for(order, tape).look_up(request_for(order), now=now)
         except (Unknown, NotSent):
             continue  # a failed read is no evidence
-        matched = sum(fill.shares for fill in report.fills)
-        if report.status != order.state or matched != order.filled_shares:
+        if sum(fill.shares for fill in report.fills) != order.filled_shares:
             apply_evidence(order_id=order.pk, report=report, now=now)
             tape = Tape(asked, now=now)  # what one order took, the next one cannot
+        elif report.status is OrderStatus.EXPIRED and order.state in (S.LIVE, S.PARTIAL):
+            ended.setdefault(S(order.state), []).append(order.pk)
+        elif report.status != order.state:
+            apply_evidence(order_id=order.pk, report=report, now=now)
+    for state, ids in ended.items():
+        _expire(ids, old=state, now=now)
+
+
+def _expire(order_ids: Sequence[UUID], *, old: OrderState, now: datetime) -> None:
+    """End orders that ran out without another fill, all at once."""
+    with transaction.atomic():
+        rows(LOCK_ACCOUNTS, {"orders": list(order_ids)})
+        moved = rows(EXPIRE, {"ids": list(order_ids), "old": old.value})
+        ids = [row["id"] for row in moved]
+        fills.release(ids)
+        _tell([(order_id, old, S.EXPIRED, "", "") for order_id in ids], now=now)
 
 
 def cancel(*, order_id: UUID, by: str, now: datetime) -> None:
@@ -233,7 +252,7 @@ def apply_evidence(*, order_id: UUID, report: OrderReport, now: datetime) -> Non
         else:
             order.save(update_fields=changed)
         if order.state in FINAL:
-            fills.release(order)
+            fills.release([order.pk])
 
 
 def deny(*, order_id: UUID, why: str, now: datetime, by: str = "") -> bool:
@@ -243,7 +262,7 @@ def deny(*, order_id: UUID, why: str, now: datetime, by: str = "") -> bool:
         order = _lock(order_id)
         if S.DENIED not in NEXT[S(order.state)]:
             return False
-        fills.release(order)
+        fills.release([order.pk])
         move(order, S.DENIED, sentence=why, now=now, reason=why, by=by)
     return True
 
@@ -292,7 +311,7 @@ def _finish(order_id: UUID, state: OrderState, why: str, *, now: datetime) -> No
     with transaction.atomic():
         rows(LOCK_ACCOUNTS, {"orders": [order_id]})
         order = _lock(order_id)
-        fills.release(order)
+        fills.release([order.pk])
         move(order, state, sentence=why, now=now, reason=why)
 
 
