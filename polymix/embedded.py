@@ -16,8 +16,8 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -69,26 +69,17 @@ def use(*, durable: bool = True) -> None:
     """
     if _held or (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
         return
-    lock = (home() / "servers.lock").open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX)
     try:
-        _check_disk()
-        _make_socket_dir()
-        if not os.environ.get("DATABASE_URL"):
-            _start_postgres(durable=durable)
-        if not os.environ.get("REDIS_URL"):
-            _start_valkey()
-        fcntl.flock(lock, fcntl.LOCK_SH)
+        with _turn():
+            users = (home() / "users.lock").open("w")
+            fcntl.flock(users, fcntl.LOCK_SH)
+            _held.append(users)
+            _start(durable=durable)
     except OSError as error:
-        lock.close()
         raise ServerProblem(
             f"The bundled servers could not start: {error.strerror or error}. "
             f"Check free space and rights of {home()}."
         ) from error
-    except BaseException:
-        lock.close()
-        raise
-    _held.append(lock)
     atexit.register(leave)
 
 
@@ -96,15 +87,29 @@ def leave() -> None:
     """Let go of the servers; stop them when nobody else uses them."""
     if not _held:
         return
-    lock = _held.pop()
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return  # another command still uses them
-    else:
+    with _turn(), _held.pop() as users:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return  # another command still uses them
         stop()
-    finally:
-        lock.close()
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Let one process at a time start or stop servers; a killed one gives its turn up."""
+    with (home() / "turn.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _start(*, durable: bool) -> None:
+    _check_disk()
+    _make_socket_dir()
+    if not os.environ.get("DATABASE_URL"):
+        _start_postgres(durable=durable)
+    if not os.environ.get("REDIS_URL"):
+        _start_valkey()
 
 
 def stop() -> None:
