@@ -4,6 +4,7 @@ PY := .venv/bin/python
 BASE := .venv/.base-ready
 DEV := .venv/.dev-ready
 RECORDING ?=
+PORT ?= 8000
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up test check bench format lock clean
@@ -20,7 +21,7 @@ $(DEV): $(BASE) requirements/dev.txt
 setup: $(BASE) ## make .venv with the pinned requirements
 
 up: $(BASE) ## run everything at http://127.0.0.1:8000 (RECORDING=path replays recorded trades)
-	@$(PY) manage.py up --recording "$(RECORDING)"
+	@$(PY) manage.py up --recording "$(RECORDING)" --port $(PORT)
 
 test: $(DEV) ## run the whole suite on PostgreSQL and Valkey
 	@$(PY) -m pytest -q -n 2

@@ -53,7 +53,7 @@ INSTALLED_APPS = [
     "trading",
     "backtest",
     "web",
-    "polymix",
+    "polymix.apps.PolymixConfig",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -7,7 +7,7 @@ from markets.models import Resolution
 from venues.types import Side
 from whales.domain.score import score
 from whales.domain.track_record import Settled, WalletTrade, track_record
-from whales.models import WhaleScore, WhaleTrade
+from whales.models import Whale, WhaleScore, WhaleTrade
 
 
 def score_whale(*, whale_id: int, as_of: datetime) -> WhaleScore | None:
@@ -68,3 +68,11 @@ def _settled(trades: list[WalletTrade]) -> dict[str, Settled]:
         )
         for row in rows.order_by("version")
     }
+
+
+def score_followed(*, as_of: datetime) -> int:
+    """Score every followed whale as of a moment, unless that was done; returns how many."""
+    whales = Whale.objects.filter(follows__isnull=False).distinct().values_list("pk", flat=True)
+    for whale_id in whales:
+        score_once(whale_id=whale_id, as_of=as_of)
+    return len(whales)

@@ -1,0 +1,27 @@
+"""URLs of the pages. The account is in the URL, never in the session."""
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from web import live, views
+
+account = "a/<uuid:account_id>/"
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("login/", LoginView.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("start/", views.start, name="start"),
+    path("help/<slug:word>/", views.explain, name="explain"),
+    path("live/", live.stream, name="live"),
+    path(account, views.dashboard, name="dashboard"),
+    path(account + "equity.json", views.equity_points, name="equity-points"),
+    path(account + "decisions/", views.decisions, name="decisions"),
+    path(account + "decisions/<uuid:decision_id>/", views.decision, name="decision"),
+    path(account + "decisions/<uuid:decision_id>/json/", views.decision_json, name="decision-json"),
+    path(account + "positions/", views.positions, name="positions"),
+    path(account + "orders/", views.orders, name="orders"),
+    path(account + "orders/<uuid:order_id>/", views.order, name="order"),
+    path(account + "ledger/", views.ledger, name="ledger"),
+    path(account + "breakers/", views.breakers, name="breakers"),
+]
