@@ -106,6 +106,8 @@ def _turn() -> Iterator[None]:
 def _start(*, durable: bool) -> None:
     _check_disk()
     _make_socket_dir()
+    if not (home() / "postgres" / "PG_VERSION").exists():
+        stop()  # servers of a data folder that was deleted under them
     if not os.environ.get("DATABASE_URL"):
         _start_postgres(durable=durable)
     if not os.environ.get("REDIS_URL"):
@@ -291,13 +293,13 @@ def _spawn(name: str, command: list[str], log: Path) -> None:
             start_new_session=True,
             user=_server_uid() if os.getuid() == 0 else None,
         )
-    (home() / f"{name}.pid").write_text(str(process.pid))
+    (socket_dir() / f"{name}.pid").write_text(str(process.pid))
 
 
 def _running(name: str) -> psutil.Process | None:
     """Return the server's process; a pid file whose process is another program is stale."""
     try:
-        process = psutil.Process(int((home() / f"{name}.pid").read_text()))
+        process = psutil.Process(int((socket_dir() / f"{name}.pid").read_text()))
         alive = name in process.name() and process.status() != psutil.STATUS_ZOMBIE
     except (FileNotFoundError, ValueError, psutil.Error):
         return None

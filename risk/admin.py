@@ -1,0 +1,117 @@
+"""Limits, breakers and kill switches; every act calls the service that the commands call."""
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from accounts.admin import ReadOnly
+from markets import clock
+from risk.domain.breakers import BreakerKind
+from risk.models import BreakerTrip, KillSwitch, Reservation, RiskProfile, RiskState
+from risk.services import NothingToReset, reset_breaker, start_again, stop
+
+
+@admin.register(RiskProfile)
+class RiskProfileAdmin(ModelAdmin):
+    list_display = ["account", "kelly_fraction", "max_position_size", "daily_loss_limit"]
+    readonly_fields = ["account"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(RiskState)
+class RiskStateAdmin(ReadOnly):
+    list_display = ["account", "cash", "reserved", "committed", "realised", "equity"]
+    list_select_related = ["account"]
+    actions = ["stop_buying", "stop_everything", "allow_trading"]
+
+    @admin.action(description="Stop buying for these accounts")
+    def stop_buying(self, request: HttpRequest, chosen: QuerySet[RiskState]) -> None:
+        self._stop(request, chosen, KillSwitch.Level.ENTRIES)
+
+    @admin.action(description="Stop everything for these accounts")
+    def stop_everything(self, request: HttpRequest, chosen: QuerySet[RiskState]) -> None:
+        self._stop(request, chosen, KillSwitch.Level.ALL)
+
+    @admin.action(description="Allow trading again for these accounts")
+    def allow_trading(self, request: HttpRequest, chosen: QuerySet[RiskState]) -> None:
+        lifted = sum(
+            start_again(
+                scope=KillSwitch.Scope.ACCOUNT,
+                key=str(row.pk),
+                by=request.user.get_username(),
+                now=clock.now(),
+            )
+            for row in chosen
+        )
+        count = chosen.count()
+        self.message_user(
+            request, f"Lifted {lifted} of {count}; {count - lifted} were not stopped."
+        )
+
+    def _stop(self, request: HttpRequest, chosen: QuerySet[RiskState], level: str) -> None:
+        for row in chosen:
+            stop(
+                scope=KillSwitch.Scope.ACCOUNT,
+                key=str(row.pk),
+                level=level,
+                by=request.user.get_username(),
+                why="admin",
+                now=clock.now(),
+            )
+        self.message_user(request, f"Stopped {chosen.count()}.")
+
+
+@admin.register(Reservation)
+class ReservationAdmin(ReadOnly):
+    list_display = ["account", "outcome", "entry", "amount", "shares", "state", "at"]
+    list_filter = ["state", "entry"]
+    list_select_related = ["account", "outcome__market"]
+
+
+@admin.register(BreakerTrip)
+class BreakerTripAdmin(ReadOnly):
+    list_display = ["account", "kind", "measured", "limit", "at", "reset_at", "reset_by"]
+    list_filter = ["kind", "account"]
+    list_select_related = ["account"]
+    actions = ["reset"]
+
+    @admin.action(description="Reset these breakers")
+    def reset(self, request: HttpRequest, chosen: QuerySet[BreakerTrip]) -> None:
+        done = 0
+        for trip in chosen:
+            try:
+                reset_breaker(
+                    account_id=trip.account_id,
+                    kind=BreakerKind(trip.kind),
+                    by=request.user.get_username(),
+                    why="admin",
+                    now=clock.now(),
+                )
+                done += 1
+            except NothingToReset:
+                continue
+        rest = chosen.count() - done
+        level = messages.SUCCESS if done else messages.WARNING
+        self.message_user(request, f"Reset {done}; {rest} were not open any more.", level)
+
+
+@admin.register(KillSwitch)
+class KillSwitchAdmin(ReadOnly):
+    list_display = ["scope", "key", "level", "by", "at", "why"]
+    actions = ["lift"]
+
+    @admin.action(description="Allow again what these stopped")
+    def lift(self, request: HttpRequest, chosen: QuerySet[KillSwitch]) -> None:
+        lifted = sum(
+            start_again(
+                scope=row.scope, key=row.key, by=request.user.get_username(), now=clock.now()
+            )
+            for row in list(chosen)
+        )
+        self.message_user(request, f"Lifted {lifted}.")

@@ -1,0 +1,140 @@
+"""Decisions, orders and books: to read, and to act on through the services."""
+
+from collections.abc import Callable
+from typing import cast
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts.admin import ReadOnly
+from accounts.models import User
+from markets import clock
+from trading import approvals, orders
+from trading.closing import CannotClose, close_position
+from trading.models import (
+    Approval,
+    Decision,
+    Entry,
+    EquityPoint,
+    Fill,
+    Order,
+    OrderEvent,
+    Position,
+    Posting,
+)
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnly):
+    list_display = ["at", "account", "side", "outcome", "reason", "size", "confidence", "assumed"]
+    list_filter = ["reason", "accepted", "side", "account"]
+    list_select_related = ["account", "outcome__market"]
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnly):
+    list_display = ["created_at", "account", "side", "outcome", "state", "shares", "filled_shares"]
+    list_filter = ["state", "side", "account"]
+    list_select_related = ["account", "outcome__market"]
+    actions = ["approve", "decline", "cancel"]
+
+    @admin.action(description="Approve these orders")
+    def approve(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
+        done = self._answer(request, chosen, approvals.approve, "Approved")
+        orders.submit(order_ids=done, now=clock.now())
+
+    @admin.action(description="Decline these orders")
+    def decline(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
+        self._answer(request, chosen, approvals.decline, "Declined")
+
+    @admin.action(description="Cancel what still rests")
+    def cancel(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
+        for order in chosen:
+            orders.cancel(order_id=order.pk, by=request.user.get_username(), now=clock.now())
+        self.message_user(request, f"Asked to cancel {chosen.count()}; fills that came first stay.")
+
+    def _answer(
+        self,
+        request: HttpRequest,
+        chosen: QuerySet[Order],
+        act: Callable[..., approvals.Outcome],
+        word: str,
+    ) -> list[object]:
+        user = cast(User, request.user)
+        done, refused = [], []
+        for order in chosen:
+            outcome = act(order_id=order.pk, by=user, now=clock.now())
+            if outcome.counted:
+                done.append(order.pk)
+            else:
+                refused.append(outcome.sentence)
+        total = len(done) + len(refused)
+        rest = f"; {refused[0]}" if refused else "."
+        level = messages.WARNING if refused else messages.SUCCESS
+        self.message_user(request, f"{word} {len(done)} of {total}{rest}", level)
+        return list(done)
+
+
+@admin.register(Position)
+class PositionAdmin(ReadOnly):
+    list_display = ["account", "outcome", "shares", "cost", "realised", "opened_at", "closed_at"]
+    list_filter = ["account", ("closed_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["account", "outcome__market"]
+    actions = ["close"]
+
+    @admin.action(description="Close these positions")
+    def close(self, request: HttpRequest, chosen: QuerySet[Position]) -> None:
+        made, why = [], ""
+        for position in chosen:
+            try:
+                made.append(
+                    close_position(
+                        position_id=position.pk,
+                        by=request.user.get_username(),
+                        key=f"admin:{position.pk}:{clock.database_now():%Y%m%d%H%M%S}",
+                        now=clock.now(),
+                    )
+                )
+            except CannotClose as reason:
+                why = f" {reason}"
+        orders.submit(order_ids=made, now=clock.now())
+        self.message_user(request, f"Selling {len(made)} of {chosen.count()}.{why}")
+
+
+@admin.register(OrderEvent)
+class OrderEventAdmin(ReadOnly):
+    list_display = ["order", "sequence", "old", "new", "sentence", "by", "at"]
+
+
+@admin.register(Approval)
+class ApprovalAdmin(ReadOnly):
+    list_display = ["order", "answer", "by", "at", "note"]
+
+
+@admin.register(Fill)
+class FillAdmin(ReadOnly):
+    list_display = ["at", "account", "order", "shares", "price", "fee", "settlement"]
+    list_filter = ["account", "settlement"]
+    list_select_related = ["account", "order"]
+
+
+@admin.register(Entry)
+class EntryAdmin(ReadOnly):
+    list_display = ["at", "account", "kind", "source"]
+    list_filter = ["kind", "account"]
+    list_select_related = ["account"]
+
+
+@admin.register(Posting)
+class PostingAdmin(ReadOnly):
+    list_display = ["entry", "book", "amount"]
+    list_filter = ["book"]
+    list_select_related = ["entry"]
+
+
+@admin.register(EquityPoint)
+class EquityPointAdmin(ReadOnly):
+    list_display = ["account", "at", "equity", "cash", "high_water"]
+    list_filter = ["account"]
+    list_select_related = ["account"]
