@@ -10,6 +10,7 @@ from django.db.models import Count, Sum
 from backtest.setting_up import Plan
 from trading.models import Decision, EquityPoint, Fill, Order, Position, Posting
 from trading.summary import cents, summary
+from venues.money import ZERO
 from venues.words import dollars
 from whales.models import Signal
 
@@ -36,8 +37,9 @@ def answer(plan: Plan, *, seconds: float) -> dict[str, Any]:
         "open_positions": Position.objects.filter(
             account_id__in=ids, closed_at__isnull=True
         ).count(),
-        "ledger_sum": str(
-            Posting.objects.filter(entry__account_id__in=ids).aggregate(t=Sum("amount"))["t"] or 0
+        "ledger_sum": cents(
+            Posting.objects.filter(entry__account_id__in=ids).aggregate(t=Sum("amount"))["t"]
+            or ZERO
         ),
         "assumed": feed.assumed,
         "books_sha256": books_digest(ids),
@@ -64,7 +66,13 @@ def books_digest(account_ids: Sequence[UUID]) -> str:
             "account__name", "order__decision__source", "print_id", "price", "shares", "fee", "at"
         ),
         Position.objects.filter(**scope).values_list(
-            "account__name", "outcome__token", "opened_at", "shares", "cost", "realised", "closed_at"
+            "account__name",
+            "outcome__token",
+            "opened_at",
+            "shares",
+            "cost",
+            "realised",
+            "closed_at",
         ),
         Posting.objects.filter(entry__account_id__in=account_ids).values_list(
             "entry__account__name", "entry__kind", "entry__at", "book", "amount"

@@ -5,6 +5,7 @@ JSON array, or a wrapped page), and our own recordings: one raw message a line, 
 `{"venue": ..., "channel": ..., "received_at": ..., "message": {...}}`. Plain or gzip, streamed.
 """
 
+import codecs
 import csv
 import gzip
 import hashlib
@@ -25,10 +26,11 @@ from venues.polymarket import parse
 from venues.polymarket.parse import BadMessage, NotATrade
 from venues.types import Trade
 
-MIDTERMS_COLUMNS = ["market", "timestamp_utc", "account", "type", "outcome", "amount_usdc"] + [
-    "shares",
-    "price",
+MIDTERMS_COLUMNS = [
+    *("market", "timestamp_utc", "account", "type", "outcome"),
+    *("amount_usdc", "shares", "price"),
 ]
+CHUNK = 1 << 16
 LINE_BYTES = 1_000_000  # a longer line is no trade
 SNIFF_LINES = 50
 SORT_ROWS = 200_000  # rows held in memory while sorting a file that is not in order
@@ -245,7 +247,9 @@ def _parsed(path: Path, line: int, raw: bytes, parser: Parser) -> Row:
 
 def _bad(path: Path, line: int, raw: bytes, reason: str) -> BadRow:
     excerpt = raw[:300].decode("utf-8", "replace").replace("\x00", "")
-    return BadRow(file=path.name, line=line, reason=reason.replace("\x00", "")[:300], excerpt=excerpt)
+    return BadRow(
+        file=path.name, line=line, reason=reason.replace("\x00", "")[:300], excerpt=excerpt
+    )
 
 
 def _utc(text: str) -> datetime:
@@ -288,47 +292,38 @@ def _is_one_document(head: bytes) -> bool:
 
 
 def _array_items(stream: IO[bytes]) -> Iterator[Item]:
-    """Yield the objects of the outermost array, without loading the whole file."""
-    depth = number = start = 0
-    quoted = escaped = False
-    buffer = bytearray()
-    base = None  # nesting of the array's objects: 1 in an array, 2 in a wrapped page
-    while chunk := stream.read(1 << 16):
-        for byte in chunk:
-            if base is not None and depth > base:
-                buffer.append(byte)
-            if quoted:
-                if escaped:
-                    escaped = False
-                elif byte == 0x5C:
-                    escaped = True
-                elif byte == 0x22:
-                    quoted = False
-                continue
-            if byte == 0x22:
-                quoted = True
-            elif byte in b"[{":
-                if base is None and byte == 0x5B:
-                    base = depth + 1
-                depth += 1
-                if base is not None and depth == base + 1:
-                    buffer = bytearray([byte])
-                    number += 1
-            elif byte in b"]}":
-                depth -= 1
-                if base is not None and depth == base:
-                    yield number, bytes(buffer)
-                    buffer = bytearray()
-                    start = number
-    if base is not None and depth > base and number > start:
-        yield number, bytes(buffer)  # a truncated last object: its parser says so
+    """Yield the objects of the first array in the file, without loading the whole of it.
+
+    What cannot be decoded, a broken object or a truncated end, is yielded as it is and ends the
+    reading: nothing says where the next object begins.
+    """
+    text = codecs.getreader("utf-8")(stream, "replace")
+    decoder, number = json.JSONDecoder(), 0
+    buffer = text.read(CHUNK).partition("[")[2]
+    while True:
+        buffer = buffer.lstrip(" \t\r\n,")
+        if buffer.startswith("]"):
+            return
+        try:
+            _, end = decoder.raw_decode(buffer)
+        except ValueError:
+            more = text.read(CHUNK) if len(buffer) < LINE_BYTES else ""
+            if not more:
+                if buffer:
+                    yield number + 1, buffer[:LINE_BYTES].encode()
+                return
+            buffer += more
+            continue
+        number += 1
+        yield number, buffer[:end].encode()
+        buffer = buffer[end:]
 
 
 def _open(path: Path) -> io.BufferedReader:
     with path.open("rb") as probe:
         magic = probe.read(2)
     if magic == b"\x1f\x8b":
-        return io.BufferedReader(gzip.open(path, "rb"))  # type: ignore[arg-type]
+        return io.BufferedReader(gzip.open(path, "rb"))
     return path.open("rb")
 
 

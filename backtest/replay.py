@@ -314,4 +314,3 @@ class Replay:
 def _winner_key(winner: Winner) -> tuple[datetime, str]:
     assert winner.at is not None
     return winner.at, winner.market
-

@@ -42,8 +42,10 @@ def read(path: Path) -> list[Winner]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadResolutions(f"{path} cannot be read: {error}") from error
+    except OSError as error:
+        raise BadResolutions(f"{path} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadResolutions(f"{path} is not a CSV file in UTF-8: {error}.") from error
     if not rows or not {"market", "winner"} <= rows[0].keys():
         raise BadResolutions(f"{path} needs the columns market and winner.")
     return [_winner(path, number, row) for number, row in enumerate(rows, start=2)]

@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from accounts.models import Account
 from backtest import demo, recordings, resolutions
 from backtest.recordings import BadRow, Row, Scan
 from backtest.resolutions import Winner
-from accounts.models import Account
 from markets import clock
 from markets.models import Feed
 from whales.models import Follow, QuarantinedRow
-
 
 
 class CannotReplay(Exception):

@@ -1,9 +1,11 @@
 """Markets, their outcomes and resolutions, and the feed that tells of them."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
-PRICE = {"max_digits": 14, "decimal_places": 10}
+PRICE: dict[str, Any] = {"max_digits": 14, "decimal_places": 10}
 
 
 class Market(models.Model):

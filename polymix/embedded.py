@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psutil
 
@@ -28,6 +28,7 @@ START_SECONDS = 60  # a cold disk and a busy machine; the usual start takes one 
 NEEDED_BYTES = 200 * 1024 * 1024  # a new cluster takes 40 MB, and writing must not stop at once
 
 _held: list[IO[str]] = []
+_spawned: list[subprocess.Popen[bytes]] = []  # kept, as they outlive the call that starts them
 
 
 class ServerProblem(Exception):
@@ -53,9 +54,7 @@ def socket_dir() -> Path:
 
 
 def database_url() -> str:
-    return os.environ.get("DATABASE_URL") or (
-        f"postgresql://postgres@/polymix?host={socket_dir()}"
-    )
+    return os.environ.get("DATABASE_URL") or (f"postgresql://postgres@/polymix?host={socket_dir()}")
 
 
 def redis_url() -> str:
@@ -148,6 +147,14 @@ def _server_uid() -> int:
     return pwd.getpwnam("nobody").pw_uid if os.getuid() == 0 else os.getuid()
 
 
+def _as_server() -> dict[str, Any]:
+    """Return how a server process is started: as `nobody` and none of root's groups, if root."""
+    if os.getuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
 def _give_to_server(path: Path) -> None:
     if os.getuid() == 0:
         os.chown(path, _server_uid(), -1)
@@ -203,13 +210,15 @@ def _prepare_cluster(data: Path) -> None:
     _let_server_reach(data)
     _let_server_reach(Path(_postgres_bin("initdb")))
     made = subprocess.run(
-        [_postgres_bin("initdb"), "-D", str(data), "-U", "postgres", "--auth=trust"]
-        + ["--encoding=UTF8", "--locale=C"],
+        [
+            *(_postgres_bin("initdb"), "-D", str(data), "-U", "postgres"),
+            *("--auth=trust", "--encoding=UTF8", "--locale=C"),
+        ],
         capture_output=True,
         text=True,
         check=False,
         cwd="/",
-        user=_server_uid() if os.getuid() == 0 else None,
+        **_as_server(),
     )
     if made.returncode:
         shutil.rmtree(data, ignore_errors=True)
@@ -291,8 +300,9 @@ def _spawn(name: str, command: list[str], log: Path) -> None:
             stderr=output,
             cwd="/",
             start_new_session=True,
-            user=_server_uid() if os.getuid() == 0 else None,
+            **_as_server(),
         )
+    _spawned.append(process)
     (socket_dir() / f"{name}.pid").write_text(str(process.pid))
 
 

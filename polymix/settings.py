@@ -135,8 +135,11 @@ CONTENT_SECURITY_POLICY = {
 # --- Celery: ids as a hint; rows are the queue of record --------------------------------------
 REDIS_URL = embedded.redis_url()
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_TASK_DEFAULT_QUEUE = env.str("CELERY_QUEUE", default="polymix")
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_TIME_LIMIT = 300  # shorter than the visibility timeout, or Redis hands out a second copy
+CELERY_TASK_TIME_LIMIT = (
+    300  # shorter than the visibility timeout, or Redis hands out a second copy
+)
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -21,7 +21,8 @@ class NothingToReset(Exception):
 
 def losses(state: RiskState, *, in_flight_cost: Decimal = ZERO) -> Losses:
     """Return what the breakers look at, from a row whose windows are the current ones."""
-    assert state.day is not None and state.hour is not None
+    assert state.day is not None
+    assert state.hour is not None
     return Losses(
         day=Window(
             start=state.day,
@@ -96,12 +97,12 @@ def reset_breaker(
                 account_id=account_id, reset_at__isnull=True
             )
             if (kind is None or row.kind == kind.value)
-            and breakers.is_open(
-                kind=BreakerKind(row.kind), window_start=row.window_start, now=now
-            )
+            and breakers.is_open(kind=BreakerKind(row.kind), window_start=row.window_start, now=now)
         ]
         if not rows:
-            raise NothingToReset("No breaker of this account is open, so there is nothing to reset.")
+            raise NothingToReset(
+                "No breaker of this account is open, so there is nothing to reset."
+            )
         for row in rows:
             row.reset_at, row.reset_by, row.reset_why = now, by, why
             row.save(update_fields=["reset_at", "reset_by", "reset_why"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import cast
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -60,9 +61,10 @@ class OrderAdmin(ReadOnly):
         chosen: QuerySet[Order],
         act: Callable[..., approvals.Outcome],
         word: str,
-    ) -> list[object]:
+    ) -> list[UUID]:
         user = cast(User, request.user)
-        done, refused = [], []
+        done: list[UUID] = []
+        refused: list[str] = []
         for order in chosen:
             outcome = act(order_id=order.pk, by=user, now=clock.now())
             if outcome.counted:
@@ -73,7 +75,7 @@ class OrderAdmin(ReadOnly):
         rest = f"; {refused[0]}" if refused else "."
         level = messages.WARNING if refused else messages.SUCCESS
         self.message_user(request, f"{word} {len(done)} of {total}{rest}", level)
-        return list(done)
+        return done
 
 
 @admin.register(Position)

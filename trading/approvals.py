@@ -133,9 +133,7 @@ def _what_changed(order: Order, *, now: datetime) -> str:
     signal = order.decision.signal
     if signal is None:
         return ""
-    gathered = portfolio.gather(
-        signal=signal, now=now, account_ids=[order.account_id], again=True
-    )
+    gathered = portfolio.gather(signal=signal, now=now, account_ids=[order.account_id], again=True)
     if not gathered.situations:
         return "This account does not follow the whale any more."
     latest = order.outcome.last_price or gathered.chance.ask

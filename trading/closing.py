@@ -54,8 +54,9 @@ def close_position(
         )
         count = _sellable(position)
         limit = _limit(position, exit_price)
-        _store(position, made=made, source=source, count=count, limit=limit, by=by, why=reason,
-               now=now)
+        _store(
+            position, made=made, source=source, count=count, limit=limit, by=by, why=reason, now=now
+        )
     return made
 
 
@@ -130,9 +131,7 @@ def _store(
         send_by=now + timedelta(seconds=30),
         expires_at=now,
     )
-    OrderEvent.objects.create(
-        order=order, sequence=1, new=OrderState.RESERVED.value, by=by, at=now
-    )
+    OrderEvent.objects.create(order=order, sequence=1, new=OrderState.RESERVED.value, by=by, at=now)
     Reservation.objects.create(
         order_id=made,
         account=account,

@@ -30,9 +30,7 @@ def copy_signal(
         if gathered.chance.side is Side.BUY:
             answers = decide_entries(gathered.chance, gathered.situations, now=now)
         else:
-            answers = [
-                decide_exit(gathered.chance, each, now=now) for each in gathered.situations
-            ]
+            answers = [decide_exit(gathered.chance, each, now=now) for each in gathered.situations]
         return proposals.store(
             signal=signal,
             gathered=gathered,

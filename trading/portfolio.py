@@ -289,9 +289,7 @@ def open_trips(account_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, tupl
     for row in rows(OPEN_TRIPS, {"accounts": list(account_ids)}):
         kind, start = BreakerKind(row["kind"]), row["window_start"]
         if breakers.is_open(kind=kind, window_start=start, now=now):
-            trip = Trip(
-                kind=kind, measured=row["measured"], limit=row["limit"], window_start=start
-            )
+            trip = Trip(kind=kind, measured=row["measured"], limit=row["limit"], window_start=start)
             found[row["account_id"]] = (*found.get(row["account_id"], ()), trip)
     return found
 

@@ -99,7 +99,7 @@ def store(
         _row(signal, each, answer, gathered)
         for each, answer in zip(gathered.situations, answers, strict=True)
     ]
-    parameters = {
+    parameters: dict[str, Any] = {
         "everybody": everybody,
         "rows": json.dumps(rows, default=str),
         "source": signal.source,
@@ -176,4 +176,3 @@ def _trip(each: Situation, trips: Sequence[Trip], *, now: datetime) -> None:
         },
         now=now,
     )
-

@@ -176,7 +176,4 @@ def _max_drawdown(account_id: UUID) -> float:
 
 def unbalanced_entries() -> int:
     """Count entries whose postings do not sum to zero: none, or the books are wrong."""
-    return (
-        Entry.objects.annotate(total=Sum("postings__amount")).exclude(total=0).count()
-    )
-
+    return Entry.objects.annotate(total=Sum("postings__amount")).exclude(total=0).count()

@@ -34,4 +34,3 @@ def expire_approvals() -> None:
 @shared_task(acks_late=True)
 def sweep_up() -> None:
     sweep(now=clock.now())
-

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Case, Count, Sum, When
+from django.db.models import Case, Count, QuerySet, Sum, When
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
@@ -23,6 +23,7 @@ from web.words import WORDS
 from whales.models import Follow
 
 PAGE = 50
+DEFAULT_FIRST = Case(When(preset="default", then=0), default=1)
 TOPICS = {"band", "money", "positions", "decisions", "breakers"}
 
 
@@ -30,11 +31,7 @@ TOPICS = {"band", "money", "positions", "decisions", "breakers"}
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     """Open the account that was made last, the default preset before its sisters."""
-    newest = (
-        Account.objects.filter(owner=request.user)
-        .order_by("-created_at", Case(When(preset="default", then=0), default=1), "name")
-        .first()
-    )
+    newest = _mine(request).order_by("-created_at", DEFAULT_FIRST, "name").first()
     return redirect("dashboard", newest.pk) if newest else redirect("start")
 
 
@@ -214,7 +211,7 @@ def breakers(request: HttpRequest, account_id: UUID) -> HttpResponse:
 @require_GET
 def start(request: HttpRequest) -> HttpResponse:
     """Show the list that ticks itself while the demo starts."""
-    accounts = Account.objects.filter(owner=request.user).order_by("created_at", "name")
+    accounts = _mine(request)
     watched = Follow.objects.filter(account__in=accounts).values("whale").distinct().count()
     context = {
         "title": "Start",
@@ -236,8 +233,14 @@ def explain(request: HttpRequest, word: str) -> HttpResponse:
     )
 
 
+def _mine(request: HttpRequest) -> QuerySet[Account]:
+    return Account.objects.filter(owner_id=request.user.pk).order_by(
+        "created_at", DEFAULT_FIRST, "name"
+    )
+
+
 def _account(request: HttpRequest, account_id: UUID) -> Account:
-    return get_object_or_404(Account, pk=account_id, owner=request.user)
+    return get_object_or_404(Account, pk=account_id, owner_id=request.user.pk)
 
 
 def _decision(account: Account, decision_id: UUID) -> Decision:
@@ -255,7 +258,7 @@ def _page(request: HttpRequest, account_id: UUID, *, title: str) -> dict[str, An
     return {
         "title": title,
         "account": account,
-        "accounts": Account.objects.filter(owner=request.user).order_by("created_at", "name"),
+        "accounts": _mine(request),
         "now": now,
         "feed": queries.feed_line(wall=clock.database_now()),
         "summary": summary(account=account, now=now),

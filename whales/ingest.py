@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Min
 
 from markets.domain.estimators import Facts
 from markets.models import Market, Outcome
@@ -96,7 +97,7 @@ class Ingest:
             self._learn_outcomes(trades)
             followed = followed_whales() if self._followed is None else self._followed
             whales = [self._whales[trade.wallet] for trade in trades]
-            columns = {
+            columns: dict[str, Any] = {
                 "whales": whales,
                 "outcomes": [self._outcomes[trade.market, trade.token] for trade in trades],
                 "transactions": [trade.transaction for trade in trades],
@@ -142,9 +143,7 @@ class Ingest:
             ],
             ignore_conflicts=True,
         )
-        ids = dict(
-            Market.objects.filter(external_id__in=markets).values_list("external_id", "pk")
-        )
+        ids = dict(Market.objects.filter(external_id__in=markets).values_list("external_id", "pk"))
         Outcome.objects.bulk_create(
             [
                 Outcome(market_id=ids[trade.market], token=trade.token, name=trade.outcome)
@@ -169,8 +168,8 @@ def store_trades(trades: Iterable[Trade]) -> Stored:
 
 def next_signal_due(*, window: timedelta) -> datetime | None:
     """Return when the oldest waiting fills will have added up."""
-    first = WhaleTrade.objects.filter(pending=True).order_by("at").values_list("at", flat=True)
-    return first[0] + window if (first := list(first[:1])) else None
+    first = WhaleTrade.objects.filter(pending=True).aggregate(at=Min("at"))["at"]
+    return first + window if first else None
 
 
 def close_signals(

@@ -1,12 +1,14 @@
 """Whales, what they traded, how good they are and who follows them."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
 from markets.models import PRICE, Outcome
 from venues.types import Side
 
-SHARES = {"max_digits": 24, "decimal_places": 6}
+SHARES: dict[str, Any] = {"max_digits": 24, "decimal_places": 6}
 SIDES = [(side.value, side.value) for side in Side]
 
 

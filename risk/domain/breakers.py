@@ -86,9 +86,7 @@ def trips(losses: Losses, limits: Limits) -> tuple[Trip, ...]:
         (BreakerKind.HOURLY, losses.hour, losses.hour_loss, limits.hourly_loss_limit),
     ):
         if measured >= limit:
-            found.append(
-                Trip(kind=kind, measured=measured, limit=limit, window_start=window.start)
-            )
+            found.append(Trip(kind=kind, measured=measured, limit=limit, window_start=window.start))
     if losses.streak >= limits.max_consecutive_losses:
         found.append(
             Trip(

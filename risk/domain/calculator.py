@@ -67,9 +67,7 @@ def size_cases(cases: Sequence[Any]) -> list[dict[str, Any]]:
     inputs = [_inputs(number, case) for number, case in enumerate(cases, start=1)]
     limits = [_limits(number, case) for number, case in enumerate(cases, start=1)]
     sizes = sizing.size(sizing.inputs_from(inputs), sizing.settings_from(limits))
-    return [
-        _answer(sizes, index, each, limits[index]) for index, each in enumerate(inputs)
-    ]
+    return [_answer(sizes, index, each, limits[index]) for index, each in enumerate(inputs)]
 
 
 def _answer(

@@ -142,8 +142,8 @@ CHECKS: tuple[tuple[Reason, Check], ...] = (
     (Reason.OWN_WALLET, _own_wallet),
     (Reason.FOLLOW_FILTER, _follow_filter),
     (Reason.SIGNAL_OLD, _age),
-    (Reason.MARKET_CLOSED, _market),
     (Reason.FACTS_MISSING, _facts),
+    (Reason.MARKET_CLOSED, _market),
     (Reason.DUPLICATE, _duplicate),
     (Reason.WHALE_UNPROVEN, _unproven),
     (Reason.WHALE_QUALITY, _quality),
@@ -173,7 +173,8 @@ class Sized:
 
     limits: Limits
     wanted: Decimal  # USD, the product of the five steps
-    size: Decimal  # USD, after the hard limits
+    allowed: Decimal  # USD, after the hard limits
+    size: Decimal  # USD, after the follow's own overrides too
     binding_cap: str  # the limit that cut most, a name of sizing.CAPS
     confidence: float
     equity: Decimal
@@ -200,6 +201,14 @@ def after_sizing(sized: Sized) -> Refusal | None:
     """Return why this size may not be traded, or None. A small size is never raised."""
     minimum = sized.limits.min_position_size
     if sized.size < minimum:
+        if sized.allowed >= minimum:
+            return Refusal(
+                reason=Reason.TOO_SMALL,
+                sentence=(
+                    f"This follow cuts {dollars(sized.allowed)} to {dollars(sized.size)}, under "
+                    f"your minimum of {dollars(minimum)}. We never round up."
+                ),
+            )
         if sized.wanted >= minimum:
             return Refusal(reason=CAP_REASONS[sized.binding_cap], sentence=_cap_words(sized))
         return Refusal(

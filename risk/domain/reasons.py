@@ -56,9 +56,7 @@ BLOCKED = {
 }
 ADVICE = {
     Reason.NO_EDGE: "Nothing. A lower price or a better record changes it.",
-    Reason.TOO_SMALL: (
-        "See which factor cut it; lower the minimum if fees still make sense."
-    ),
+    Reason.TOO_SMALL: ("See which factor cut it; lower the minimum if fees still make sense."),
     Reason.CONFIDENCE_LOW: "Open the parts before lowering the bar.",
     Reason.WHALE_QUALITY: "Open the whale before lowering the bar.",
     Reason.WHALE_UNPROVEN: "Wait, or set figures by hand on the follow (marked ASSUMED).",

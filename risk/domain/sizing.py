@@ -86,9 +86,7 @@ def inputs_from(rows: Sequence[Mapping[str, float | Decimal | int]]) -> Inputs:
 
 
 def settings_from(limits: Sequence[Limits]) -> dict[str, Floats]:
-    return {
-        name: np.array([float(getattr(limit, name)) for limit in limits]) for name in SETTINGS
-    }
+    return {name: np.array([float(getattr(limit, name)) for limit in limits]) for name in SETTINGS}
 
 
 def size(inputs: Inputs, settings: Mapping[str, Floats]) -> Sizes:
@@ -171,7 +169,8 @@ def confidence(inputs: Inputs, multipliers: Floats) -> Floats:
         + 15 * np.maximum(1 - inputs.spread / 0.05, 0)
         + 10 * multipliers
     )
-    return np.minimum(raw, 100)
+    capped: Floats = np.minimum(raw, 100)
+    return capped
 
 
 def binding_cap(sizes: Sizes, account: int) -> str:

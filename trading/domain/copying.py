@@ -146,7 +146,7 @@ def limit_price(chance: Chance, max_drift: Decimal) -> Decimal:
 
 
 def worst_cost(*, limit: Decimal, shares: Decimal, fee_rate: Decimal) -> Decimal:
-    """Return the most that shares bought at up to `limit` can cost, fee included, in whole cents."""
+    """Return the most that shares bought at up to `limit` can cost, fee included, in cents."""
     return money.ceil_cents(shares * worst_cost_per_share(limit_price=limit, rate=fee_rate))
 
 
@@ -264,11 +264,14 @@ def _answer(
     )
     if index is None:
         missing = refusal or Refusal(reason=Reason.FACTS_MISSING, sentence="Nothing is known yet.")
-        return replace(_plain(each, missing, inputs={"whale_price": str(chance.price)}), trips=fresh)
-    wanted = money.dollars_from_cents(sizes.wanted_cents[index])
+        return replace(
+            _plain(each, missing, inputs={"whale_price": str(chance.price)}), trips=fresh
+        )
     size = _follow_size(each, money.dollars_from_cents(sizes.size_cents[index]))
     intent = _intent(chance, each, size)
-    refusal = refusal or gate.after_sizing(_sized(chance, each, sizes, index, size, wanted, intent))
+    refusal = refusal or gate.after_sizing(
+        _sized(chance, each, sizes, index=index, size=size, intent=intent)
+    )
     return Answer(
         account_id=each.account_id,
         reason=refusal.reason if refusal else Reason.COPIED,
@@ -317,14 +320,15 @@ def _sized(
     chance: Chance,
     each: Situation,
     sizes: sizing.Sizes,
+    *,
     index: int,
     size: Decimal,
-    wanted: Decimal,
     intent: Intent,
 ) -> gate.Sized:
     return gate.Sized(
         limits=each.limits,
-        wanted=wanted,
+        wanted=money.dollars_from_cents(sizes.wanted_cents[index]),
+        allowed=money.dollars_from_cents(sizes.size_cents[index]),
         size=size,
         binding_cap=sizing.binding_cap(sizes, index),
         confidence=float(sizes.confidence[index]),

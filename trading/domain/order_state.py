@@ -45,9 +45,7 @@ NEXT: dict[OrderState, frozenset[OrderState]] = {
         }
     ),
     # Sent, no answer. Only evidence moves it on; never send it again.
-    S.UNKNOWN: frozenset(
-        {S.LIVE, S.PARTIAL, S.FILLED, S.CANCELED, S.REJECTED, S.ABSENT, S.MANUAL}
-    ),
+    S.UNKNOWN: frozenset({S.LIVE, S.PARTIAL, S.FILLED, S.CANCELED, S.REJECTED, S.ABSENT, S.MANUAL}),
     S.DELAYED: frozenset(
         {S.LIVE, S.PARTIAL, S.FILLED, S.CANCELED, S.EXPIRED, S.REJECTED, S.CANCEL_PENDING}
     ),

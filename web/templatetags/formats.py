@@ -24,3 +24,9 @@ def trend(amount: words.Number | None) -> str:
     if not amount:
         return "flat"
     return "gain" if amount > 0 else "loss"
+
+
+@register.filter
+def points(percentage: words.Number | None) -> str:
+    """Return a percentage that is already one, with its sign."""
+    return words.percent(None if percentage is None else percentage / 100, signed=True)

@@ -124,9 +124,7 @@ def _recent_roi(record: TrackRecord) -> float:
     if not record.days:
         return 0.0
     since = record.days[-1].on - RECENT
-    return _roi(
-        [(each.pnl, each.cost) for each in record.closes if each.closed_at.date() > since]
-    )
+    return _roi([(each.pnl, each.cost) for each in record.closes if each.closed_at.date() > since])
 
 
 def _roi(results: Sequence[tuple[Decimal, Decimal]]) -> float:

@@ -138,5 +138,3 @@ def _only_one() -> IO[str]:
             "PolyMix already runs in this folder. Open its page, or stop it with Ctrl-C there."
         ) from None
     return lock
-
-

@@ -50,7 +50,10 @@ class Command(BaseCommand):
                     password_file=embedded.home() / "demo_password",
                     progress=reading,
                 )
-            with _only_one(), bar("Replaying", quiet=options["json"], total=plan.feed.total) as done:
+            with (
+                _only_one(),
+                bar("Replaying", quiet=options["json"], total=plan.feed.total) as done,
+            ):
                 done(plan.feed.position)
                 self._run(plan, options, done, stopping)
         except (UnreadableRecording, BadResolutions, CannotReplay) as problem:
@@ -136,5 +139,3 @@ def _assumed(text: str | None) -> dict[str, float] | None:
     if not all(0 <= profile[name] <= 100 for name in "qwc"):
         raise CommandError("--assume: q, w and c lie between 0 and 100.")
     return profile
-
-

@@ -1,0 +1,47 @@
+"""Fixtures that every test may use."""
+
+import socket
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.world import World
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+
+settings.register_profile("suite", deadline=None, suppress_health_check=list(HealthCheck))
+settings.load_profile("suite")
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def world(transactional_db, now) -> World:
+    """An account on the default preset that follows one whale of one market."""
+    return World(now=now, starting_balance=Decimal(10000))
+
+
+@pytest.fixture
+def shared() -> Path:
+    if not SHARED.is_dir():
+        pytest.skip("the folder shared/ is not beside the project")
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch):
+    """Refuse every socket that leaves this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to reach {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)

@@ -1,0 +1,68 @@
+"""What only a browser shows: the live dashboard, at desk and phone width, light and dark."""
+
+import os
+import shutil
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.world import World, trade
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+
+
+@pytest.fixture
+def browser():
+    # Playwright runs an event loop in this thread, which Django would take for an async view.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark"), (320, "light")])
+def test_the_dashboard_reads_at_every_width(
+    world: World, live_server, browser, client, width, scheme
+):
+    world.buy()
+    world.resolve(winner="Yes", at=world.now + timedelta(hours=1))
+    client.force_login(world.owner)
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
+    )
+    page, problems = context.new_page(), []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+
+    page.goto(f"{live_server.url}/a/{world.account.pk}/")
+    page.wait_for_selector(".uplot canvas")
+
+    assert problems == []
+    assert "[PAPER]" in page.title()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("#decisions li").count() == 1
+    context.close()
+
+
+def test_a_new_decision_appears_by_itself(world: World, live_server, browser, client):
+    client.force_login(world.owner)
+    context = browser.new_context()
+    context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
+    )
+    page = context.new_page()
+    page.goto(f"{live_server.url}/a/{world.account.pk}/")
+    assert page.locator("#decisions li").count() == 0
+    page.wait_for_timeout(1500)
+
+    world.copy(world.signal(trade(at=world.now)))
+
+    page.wait_for_selector("#decisions li", timeout=15_000)
+    assert "copied" in page.inner_text("#decisions li")
+    context.close()
