@@ -110,6 +110,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = embedded.home() / "static"
+STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise looks there, whether or not it was collected
 WHITENOISE_USE_FINDERS = True
 
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS

@@ -161,6 +161,7 @@ def test_a_bad_row_is_set_aside_with_its_reason(tmp_path, change, reason):
         (b'{"price": ' + b"9" * 6000 + b"}", "is missing"),
         (b"5", "not a JSON object"),
     ],
+    ids=["truncated", "charset", "nested", "huge-number", "no-object"],
 )
 def test_a_broken_line_never_stops_the_run(tmp_path, middle, reason):
     content = lines(V1).encode() + middle + b"\n" + lines(V2).encode()

@@ -35,7 +35,7 @@ def tape(tmp_path) -> Path:
 
 
 @pytest.fixture
-def fresh(transactional_db):
+def fresh(only_session):
     yield
     empty()
 

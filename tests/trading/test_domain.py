@@ -51,10 +51,14 @@ def test_the_database_has_the_same_table():
 
 def test_money_is_held_until_an_order_is_over():
     assert not HOLDING & FINAL
-    assert set(OrderState) - {
-        OrderState.PROPOSED,
-        OrderState.AWAITING_APPROVAL,
-    } == HOLDING | FINAL
+    assert (
+        set(OrderState)
+        - {
+            OrderState.PROPOSED,
+            OrderState.AWAITING_APPROVAL,
+        }
+        == HOLDING | FINAL
+    )
 
 
 def test_raw_sql_cannot_move_an_order_off_the_table(world: World):

@@ -2,16 +2,38 @@
 
 import os
 import shutil
+import socket
+import threading
+import time
 from datetime import timedelta
 
 import pytest
+import uvicorn
 from playwright.sync_api import sync_playwright
 
+from polymix.asgi import application
 from tests.world import World, trade
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+
+
+@pytest.fixture
+def server(only_session):
+    """Serve the pages as `make up` does, by ASGI, from a thread of this process."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = uvicorn.Config(application, port=port, log_level="error", lifespan="off")
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    while not running.started:
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{port}"
+    running.should_exit = running.force_exit = True
+    thread.join(10)
 
 
 @pytest.fixture
@@ -26,21 +48,19 @@ def browser():
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark"), (320, "light")])
-def test_the_dashboard_reads_at_every_width(
-    world: World, live_server, browser, client, width, scheme
-):
+def test_the_dashboard_reads_at_every_width(world: World, server, browser, client, width, scheme):
     world.buy()
     world.resolve(winner="Yes", at=world.now + timedelta(hours=1))
     client.force_login(world.owner)
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     context.add_cookies(
-        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": server}]
     )
     page, problems = context.new_page(), []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
 
-    page.goto(f"{live_server.url}/a/{world.account.pk}/")
+    page.goto(f"{server}/a/{world.account.pk}/")
     page.wait_for_selector(".uplot canvas")
 
     assert problems == []
@@ -50,14 +70,14 @@ def test_the_dashboard_reads_at_every_width(
     context.close()
 
 
-def test_a_new_decision_appears_by_itself(world: World, live_server, browser, client):
+def test_a_new_decision_appears_by_itself(world: World, server, browser, client):
     client.force_login(world.owner)
     context = browser.new_context()
     context.add_cookies(
-        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": server}]
     )
     page = context.new_page()
-    page.goto(f"{live_server.url}/a/{world.account.pk}/")
+    page.goto(f"{server}/a/{world.account.pk}/")
     assert page.locator("#decisions li").count() == 0
     page.wait_for_timeout(1500)
 

@@ -1,4 +1,4 @@
-"""The pages: whose they are, what they say, that they add up, and that they read without scripts."""
+"""The pages: whose they are, what they say, that they add up and read without scripts."""
 
 import asyncio
 import re

@@ -1,0 +1,132 @@
+"""`make up` as a person meets it: one screen, one page, Ctrl-C, and clear refusals."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+from backtest import sample
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def place(tmp_path) -> Path:
+    """A folder with spaces in its name and a path of over 150 characters."""
+    folder = tmp_path / "a folder with spaces" / ("x" * 120)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def up(place: Path, port: int) -> subprocess.Popen:
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
+    }
+    environment["POLYMIX_HOME"] = str(place / ".polymix")
+    recording = sample.write(place, trades=300)
+    return subprocess.Popen(
+        [
+            *(sys.executable, "manage.py", "up", "--recording", str(recording)),
+            *("--port", str(port), "--minutes", "0.2"),
+        ],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for_page(port: int, process: subprocess.Popen) -> str:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.stdout.read()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/login/", timeout=2) as page:
+                return page.read().decode()
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError("the page never came")
+
+
+def children_of(process: subprocess.Popen) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def listening(process: subprocess.Popen) -> set[str]:
+    return {
+        found.laddr.ip
+        for child in children_of(process)
+        for found in child.net_connections(kind="inet")
+        if found.status == psutil.CONN_LISTEN
+    }
+
+
+def test_up_shows_one_screen_serves_on_loopback_and_stops_in_order(place):
+    port = free_port()
+    process = up(place, port)
+    try:
+        page = wait_for_page(port, process)
+        bound = listening(process)
+        busy = up(place.parent, port)
+        refused, _ = busy.communicate(timeout=60)
+        twice = up(place, free_port())
+        second, _ = twice.communicate(timeout=60)
+        children = children_of(process)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            process.kill()
+
+    assert "Sign in" in page
+    assert bound == {"127.0.0.1"}
+    assert f"Port {port} is in use by another program" in refused
+    assert "already runs in this folder" in second
+    assert process.returncode == 0, output
+    for word in (f"http://127.0.0.1:{port}/", "Login      demo /", "Mode       PAPER", "ASSUMED"):
+        assert word in output
+    assert "goes on where this ended" in output
+    assert not [child for child in children if child.is_running()]
+
+
+def test_a_killed_child_comes_back_and_a_killed_supervisor_leaves_nothing_behind(place):
+    port = free_port()
+    process = up(place, port)
+    wait_for_page(port, process)
+    (web,) = [each for each in children_of(process) if "uvicorn" in " ".join(each.cmdline())]
+    web.kill()
+    web.wait()
+    wait_for_page(port, process)
+    orphans = [each for each in children_of(process) if "python" in each.name()]
+    process.kill()
+    process.communicate()
+
+    again = up(place, free_port())
+    try:
+        time.sleep(12)
+        alive = [each for each in orphans if each.is_running()]
+        again.send_signal(signal.SIGINT)
+        output, _ = again.communicate(timeout=60)
+    finally:
+        if again.poll() is None:
+            again.kill()
+
+    assert not alive
+    assert again.returncode == 0, output
