@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from django.db import connection
 from hypothesis import HealthCheck, settings
 
 from tests.world import World
@@ -26,17 +25,6 @@ def now() -> datetime:
 def world(transactional_db, now) -> World:
     """An account on the default preset that follows one whale of one market."""
     return World(now=now, starting_balance=Decimal(10000))
-
-
-@pytest.fixture
-def only_session(transactional_db):
-    """End the sessions that servers, workers and killed processes leave on the test database."""
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
 
 
 @pytest.fixture

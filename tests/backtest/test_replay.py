@@ -35,7 +35,7 @@ def tape(tmp_path) -> Path:
 
 
 @pytest.fixture
-def fresh(only_session):
+def fresh(transactional_db):
     yield
     empty()
 

@@ -20,7 +20,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-backgroun
 
 
 @pytest.fixture
-def server(only_session):
+def server(transactional_db):
     """Serve the pages as `make up` does, by ASGI, from a thread of this process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
