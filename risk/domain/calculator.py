@@ -10,7 +10,6 @@ from risk.domain import sizing
 from risk.domain.gate import CAP_REASONS
 from risk.domain.presets import PRESETS, Limits
 from risk.domain.reasons import Reason
-from venues.money import dollars_from_cents
 from venues.words import dollars, factor
 
 SYMBOLS = {
@@ -67,35 +66,31 @@ def size_cases(cases: Sequence[Any]) -> list[dict[str, Any]]:
     inputs = [_inputs(number, case) for number, case in enumerate(cases, start=1)]
     limits = [_limits(number, case) for number, case in enumerate(cases, start=1)]
     sizes = sizing.size(sizing.inputs_from(inputs), sizing.settings_from(limits))
-    return [_answer(sizes, index, each, limits[index]) for index, each in enumerate(inputs)]
+    return [
+        _answer(found, each, limit)
+        for found, each, limit in zip(sizing.per_account(sizes), inputs, limits, strict=True)
+    ]
 
 
-def _answer(
-    sizes: sizing.Sizes, index: int, inputs: Mapping[str, float], limits: Limits
-) -> dict[str, Any]:
-    size = dollars_from_cents(sizes.size_cents[index])
-    wanted = dollars_from_cents(sizes.wanted_cents[index])
-    reasons = _reasons(sizes, index, inputs, limits, size=size, wanted=wanted)
-    parts = {
-        "base": float(sizes.base[index]),
-        "whale_multiplier": float(sizes.whale[index]),
-        "market_multiplier": float(sizes.market[index]),
-        "risk_multiplier": float(sizes.risk[index]),
-        "portfolio_multiplier": float(sizes.portfolio[index]),
-    }
+def _answer(found: sizing.Size, inputs: Mapping[str, float], limits: Limits) -> dict[str, Any]:
+    reasons = _reasons(found, inputs, limits)
     words = (
-        f"Base Kelly {dollars(parts['base'])} x whale {factor(parts['whale_multiplier'])} "
-        f"x market {factor(parts['market_multiplier'])} x risk {factor(parts['risk_multiplier'])} "
-        f"x portfolio {factor(parts['portfolio_multiplier'])} = {dollars(wanted)}"
+        f"Base Kelly {dollars(found.base)} x whale {factor(found.whale)} "
+        f"x market {factor(found.market)} x risk {factor(found.risk)} "
+        f"x portfolio {factor(found.portfolio)} = {dollars(found.wanted)}"
     )
     return {
-        **{name: round(value, 6) for name, value in parts.items()},
-        "size_usd": float(size),
-        "confidence": round(float(sizes.confidence[index]), 6),
+        "base": round(found.base, 6),
+        "whale_multiplier": round(found.whale, 6),
+        "market_multiplier": round(found.market, 6),
+        "risk_multiplier": round(found.risk, 6),
+        "portfolio_multiplier": round(found.portfolio, 6),
+        "size_usd": float(found.size),
+        "confidence": round(found.confidence, 6),
         "accepted": not reasons,
         "reasons": [reason.value for reason in reasons],
         "notes": _notes(inputs, limits),
-        "words": words if size == wanted else f"{words}, cut to {dollars(size)}",
+        "words": words if found.size == found.wanted else f"{words}, cut to {dollars(found.size)}",
     }
 
 
@@ -105,26 +100,18 @@ def _notes(inputs: Mapping[str, float], limits: Limits) -> list[str]:
     return [Reason.WHALE_QUALITY.value] if low else []
 
 
-def _reasons(
-    sizes: sizing.Sizes,
-    index: int,
-    inputs: Mapping[str, float],
-    limits: Limits,
-    *,
-    size: Decimal,
-    wanted: Decimal,
-) -> list[Reason]:
-    found = []
+def _reasons(found: sizing.Size, inputs: Mapping[str, float], limits: Limits) -> list[Reason]:
+    reasons = []
     if inputs["win_rate"] / 100 <= inputs["price"]:
-        found.append(Reason.NO_EDGE)
+        reasons.append(Reason.NO_EDGE)
     if inputs["positions"] >= limits.max_positions:
-        found.append(Reason.LIMIT_POSITIONS)
-    if size < limits.min_position_size:
-        cut = wanted >= limits.min_position_size
-        found.append(CAP_REASONS[sizing.binding_cap(sizes, index)] if cut else Reason.TOO_SMALL)
-    if sizes.confidence[index] < float(limits.min_confidence):
-        found.append(Reason.CONFIDENCE_LOW)
-    return found
+        reasons.append(Reason.LIMIT_POSITIONS)
+    if found.size < limits.min_position_size:
+        cut = found.wanted >= limits.min_position_size
+        reasons.append(CAP_REASONS[found.binding_cap] if cut else Reason.TOO_SMALL)
+    if found.confidence < float(limits.min_confidence):
+        reasons.append(Reason.CONFIDENCE_LOW)
+    return reasons
 
 
 def _inputs(number: int, case: Any) -> dict[str, float]:

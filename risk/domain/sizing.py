@@ -10,7 +10,7 @@ from decimal import Decimal
 import numpy as np
 
 from risk.domain.presets import Limits
-from venues.money import Floats, floor_cents_array, nearest_cents_array
+from venues.money import Floats, dollars_from_cents, floor_cents_array, nearest_cents_array
 
 # The settings that sizing reads, in the table's own names.
 SETTINGS = (
@@ -72,7 +72,7 @@ class Sizes:
     portfolio: Floats
     wanted_cents: Floats  # the product of the five, before any hard limit
     size_cents: Floats  # after the hard limits, before the minimum-size rule
-    caps_cents: Floats  # one row for each of CAPS
+    caps: Floats  # USD, one row for each of CAPS
     confidence: Floats  # 0..100
 
 
@@ -105,8 +105,8 @@ def size(inputs: Inputs, settings: Mapping[str, Floats]) -> Sizes:
         risk=risk,
         portfolio=portfolio,
         wanted_cents=wanted,
-        size_cents=np.minimum(wanted, caps.min(axis=0)),
-        caps_cents=caps,
+        size_cents=np.minimum(wanted, floor_cents_array(caps.min(axis=0))),
+        caps=caps,
         confidence=confidence(inputs, whale * market * risk * portfolio),
     )
 
@@ -173,9 +173,54 @@ def confidence(inputs: Inputs, multipliers: Floats) -> Floats:
     return capped
 
 
-def binding_cap(sizes: Sizes, account: int) -> str:
-    """Name the hard limit that cut this account's size most."""
-    return CAPS[int(np.argmin(sizes.caps_cents[:, account]))]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """One account's part of the answer, in plain numbers."""
+
+    base: float  # USD
+    whale: float
+    market: float
+    risk: float
+    portfolio: float
+    wanted: Decimal  # USD
+    size: Decimal  # USD
+    caps: tuple[float, ...]  # USD, in the order of CAPS
+    confidence: float
+
+    @property
+    def binding_cap(self) -> str:
+        """Name the hard limit that cuts most."""
+        return CAPS[self.caps.index(min(self.caps))]
+
+
+def per_account(sizes: Sizes) -> list[Size]:
+    """Take the arrays apart, one Size for each account."""
+    columns = zip(
+        sizes.base.tolist(),
+        sizes.whale.tolist(),
+        sizes.market.tolist(),
+        sizes.risk.tolist(),
+        sizes.portfolio.tolist(),
+        sizes.wanted_cents.tolist(),
+        sizes.size_cents.tolist(),
+        sizes.caps.T.tolist(),
+        sizes.confidence.tolist(),
+        strict=True,
+    )
+    return [
+        Size(
+            base=base,
+            whale=whale,
+            market=market,
+            risk=risk,
+            portfolio=portfolio,
+            wanted=dollars_from_cents(wanted),
+            size=dollars_from_cents(size),
+            caps=tuple(caps),
+            confidence=confidence,
+        )
+        for base, whale, market, risk, portfolio, wanted, size, caps, confidence in columns
+    ]
 
 
 def _taper(used: Floats, inputs: Inputs, limit: Floats, *, start: float, most: float) -> Floats:
@@ -199,4 +244,5 @@ def _caps(inputs: Inputs, settings: Mapping[str, Floats]) -> Floats:
         settings["max_per_market"] * inputs.equity - inputs.market_exposure,
         settings["max_per_category"] * inputs.equity - inputs.category_exposure,
     )
-    return np.maximum(np.stack([floor_cents_array(dollars) for dollars in room]), 0)
+    caps: Floats = np.maximum(np.stack(room), 0)
+    return caps

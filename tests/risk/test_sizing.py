@@ -208,4 +208,4 @@ def test_a_limit_of_a_preset_cuts_the_size():
     found = sized(case, limits=tight)
 
     assert found.size_cents[0] == 6000
-    assert sizing.binding_cap(found, 0) == "max_position_size"
+    assert sizing.per_account(found)[0].binding_cap == "max_position_size"

@@ -1,5 +1,6 @@
 """FLOW 1's decision: one whale order, all accounts that follow the whale, at once and pure."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from venues.polymarket.fees import worst_cost_per_share
 from venues.types import Side
 from venues.words import dollars, factor, shares
 
+Number = float | Decimal | int
 MAX_LIMIT = Decimal("0.99")
 MIN_LIMIT = Decimal("0.01")
 
@@ -127,17 +129,38 @@ def decide_entries(
     chance: Chance, situations: Sequence[Situation], *, now: datetime
 ) -> list[Answer]:
     """Answer for every account; the order of the answers is that of the situations."""
-    refusals = [gate.before_sizing(_candidate(chance, each, now=now)) for each in situations]
     sized = [each for each in situations if each.figures is not None and chance.ask is not None]
-    sizes = sizing.size(
-        sizing.inputs_from([_inputs(chance, each) for each in sized]),
-        sizing.settings_from([each.limits for each in sized]),
+    inputs = [_inputs(chance, each) for each in sized]
+    sizes = sizing.per_account(
+        sizing.size(
+            sizing.inputs_from(inputs), sizing.settings_from([each.limits for each in sized])
+        )
     )
-    place = {each.account_id: index for index, each in enumerate(sized)}
-    return [
-        _answer(chance, each, refusal, sizes, place.get(each.account_id))
-        for each, refusal in zip(situations, refusals, strict=True)
-    ]
+    found = {
+        each.account_id: (size, numbers)
+        for each, size, numbers in zip(sized, sizes, inputs, strict=True)
+    }
+    return [_entry(chance, each, found.get(each.account_id), now=now) for each in situations]
+
+
+def _entry(
+    chance: Chance,
+    each: Situation,
+    sized: tuple[sizing.Size, dict[str, Number]] | None,
+    *,
+    now: datetime,
+) -> Answer:
+    trips = breakers.trips(each.losses, each.limits)
+    fresh = tuple(
+        trip for trip in trips if all(trip.kind is not known.kind for known in each.open_trips)
+    )
+    refusal = gate.before_sizing(_candidate(chance, each, trips=trips, now=now))
+    if sized is None:
+        missing = refusal or Refusal(reason=Reason.FACTS_MISSING, sentence="Nothing is known yet.")
+        return replace(
+            _plain(each, missing, inputs={"whale_price": str(chance.price)}), trips=fresh
+        )
+    return _answer(chance, each, refusal, sized, fresh)
 
 
 def limit_price(chance: Chance, max_drift: Decimal) -> Decimal:
@@ -197,7 +220,9 @@ def _exit_refusal(situation: Situation, wanted: Decimal) -> Refusal | None:
     return None
 
 
-def _candidate(chance: Chance, each: Situation, *, now: datetime) -> gate.Candidate:
+def _candidate(
+    chance: Chance, each: Situation, *, trips: tuple[Trip, ...], now: datetime
+) -> gate.Candidate:
     figures = each.figures
     return gate.Candidate(
         limits=each.limits,
@@ -212,7 +237,7 @@ def _candidate(chance: Chance, each: Situation, *, now: datetime) -> gate.Candid
         market_open=chance.market_open,
         hours_to_close=chance.hours,
         seconds_since_copy=each.seconds_since_copy,
-        open_trips=each.open_trips + breakers.trips(each.losses, each.limits),
+        open_trips=each.open_trips + trips,
         quality=figures.quality if figures else None,
         whale_price=chance.price,
         ask=chance.ask,
@@ -225,7 +250,7 @@ def _candidate(chance: Chance, each: Situation, *, now: datetime) -> gate.Candid
     )
 
 
-def _inputs(chance: Chance, each: Situation) -> dict[str, float | Decimal | int]:
+def _inputs(chance: Chance, each: Situation) -> dict[str, Number]:
     """Name every number that sizing reads; money as the safe side sees it, in whole cents."""
     assert each.figures is not None
     return {
@@ -254,45 +279,34 @@ def _answer(
     chance: Chance,
     each: Situation,
     refusal: Refusal | None,
-    sizes: sizing.Sizes,
-    index: int | None,
+    sized: tuple[sizing.Size, dict[str, Number]],
+    trips: tuple[Trip, ...],
 ) -> Answer:
-    fresh = tuple(
-        trip
-        for trip in breakers.trips(each.losses, each.limits)
-        if all(trip.kind is not known.kind for known in each.open_trips)
-    )
-    if index is None:
-        missing = refusal or Refusal(reason=Reason.FACTS_MISSING, sentence="Nothing is known yet.")
-        return replace(
-            _plain(each, missing, inputs={"whale_price": str(chance.price)}), trips=fresh
-        )
-    size = _follow_size(each, money.dollars_from_cents(sizes.size_cents[index]))
+    found, numbers = sized
+    size = _follow_size(each, found.size)
     intent = _intent(chance, each, size)
-    refusal = refusal or gate.after_sizing(
-        _sized(chance, each, sizes, index=index, size=size, intent=intent)
-    )
+    refusal = refusal or gate.after_sizing(_sized(chance, each, found, size=size, intent=intent))
     return Answer(
         account_id=each.account_id,
         reason=refusal.reason if refusal else Reason.COPIED,
         sentence=refusal.sentence if refusal else _copied_words(intent, size),
         intent=None if refusal else intent,
-        arithmetic=_arithmetic(sizes, index, size),
+        arithmetic=_arithmetic(found, size),
         size=size,
-        confidence=round(float(sizes.confidence[index]), 4),
+        confidence=round(found.confidence, 4),
         inputs={
-            **{name: _plain_number(value) for name, value in _inputs(chance, each).items()},
-            "whale_price": str(chance.price),
-            "ask": str(chance.ask),
+            **numbers,  # Decimals become text where the row is written
+            "whale_price": chance.price,
+            "ask": chance.ask,
             "market_name": chance.market,
             "category": chance.category,
-            "min_position_size": str(each.limits.min_position_size),
-            "kelly_fraction": str(each.limits.kelly_fraction),
-            "base_position_pct": str(each.limits.base_position_pct),
+            "min_position_size": each.limits.min_position_size,
+            "kelly_fraction": each.limits.kelly_fraction,
+            "base_position_pct": each.limits.base_position_pct,
         },
-        factors=_factors(sizes, index, each),
+        factors=_factors(found, each),
         assumed=each.figures.assumed if each.figures else False,
-        trips=fresh,
+        trips=trips,
     )
 
 
@@ -317,21 +331,15 @@ def _intent(chance: Chance, each: Situation, size: Decimal) -> Intent:
 
 
 def _sized(
-    chance: Chance,
-    each: Situation,
-    sizes: sizing.Sizes,
-    *,
-    index: int,
-    size: Decimal,
-    intent: Intent,
+    chance: Chance, each: Situation, found: sizing.Size, *, size: Decimal, intent: Intent
 ) -> gate.Sized:
     return gate.Sized(
         limits=each.limits,
-        wanted=money.dollars_from_cents(sizes.wanted_cents[index]),
-        allowed=money.dollars_from_cents(sizes.size_cents[index]),
+        wanted=found.wanted,
+        allowed=found.size,
         size=size,
-        binding_cap=sizing.binding_cap(sizes, index),
-        confidence=float(sizes.confidence[index]),
+        binding_cap=found.binding_cap,
+        confidence=found.confidence,
         equity=each.equity,
         free_cash=each.free_cash,
         reserved=each.reserved,
@@ -347,30 +355,31 @@ def _sized(
     )
 
 
-def _factors(sizes: sizing.Sizes, index: int, each: Situation) -> dict[str, Any]:
-    caps = sizes.caps_cents[:, index] / 100
+def _factors(found: sizing.Size, each: Situation) -> dict[str, Any]:
     return {
-        "base": round(float(sizes.base[index]), 4),
-        "whale": round(float(sizes.whale[index]), 6),
-        "market": round(float(sizes.market[index]), 6),
-        "risk": round(float(sizes.risk[index]), 6),
-        "portfolio": round(float(sizes.portfolio[index]), 6),
-        "wanted": float(sizes.wanted_cents[index] / 100),
-        "caps": dict(zip(sizing.CAPS, (float(cap) for cap in caps), strict=True)),
-        "follow_factor": str(each.size_factor),
+        "base": round(found.base, 4),
+        "whale": round(found.whale, 6),
+        "market": round(found.market, 6),
+        "risk": round(found.risk, 6),
+        "portfolio": round(found.portfolio, 6),
+        "wanted": found.wanted,
+        "caps": {
+            name: math.floor(100 * cap + 1e-6) / 100
+            for name, cap in zip(sizing.CAPS, found.caps, strict=True)
+        },
+        "follow_factor": each.size_factor,
     }
 
 
-def _arithmetic(sizes: sizing.Sizes, index: int, size: Decimal) -> str:
+def _arithmetic(found: sizing.Size, size: Decimal) -> str:
     """Say the sum as people write it; a factor of 1 is left out."""
-    words = f"Base Kelly {dollars(sizes.base[index])}"
-    for name in ("whale", "market", "risk", "portfolio"):
-        value = float(getattr(sizes, name)[index])
-        if name in ("whale", "market") or round(value, 4) != 1:
+    words = f"Base Kelly {dollars(found.base)} x whale {factor(found.whale)}"
+    words += f" x market {factor(found.market)}"
+    for name, value in (("risk", found.risk), ("portfolio", found.portfolio)):
+        if round(value, 4) != 1:
             words += f" x {name} {factor(value)}"
-    wanted = money.dollars_from_cents(sizes.wanted_cents[index])
-    words += f" = {dollars(wanted)}"
-    return words if size == wanted else f"{words}, cut to {dollars(size)}"
+    words += f" = {dollars(found.wanted)}"
+    return words if size == found.wanted else f"{words}, cut to {dollars(size)}"
 
 
 def _copied_words(intent: Intent, size: Decimal) -> str:
@@ -378,10 +387,6 @@ def _copied_words(intent: Intent, size: Decimal) -> str:
         f"Copied for {dollars(size)}: {shares(intent.shares)} up to "
         f"{100 * intent.limit_price:.1f}¢, which can cost {dollars(intent.worst_cost)} at most."
     )
-
-
-def _plain_number(value: float | Decimal | int) -> float | str | int:
-    return str(value) if isinstance(value, Decimal) else value
 
 
 def _plain(each: Situation, refusal: Refusal, *, inputs: dict[str, Any]) -> Answer:
