@@ -17,7 +17,7 @@ from whales.models import Follow, Signal, Whale
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ACCOUNTS = 100
-ROUNDS = 9
+ROUNDS = 6  # two orders a round in flight: as many positions as a preset allows
 HISTORY = 100_000
 WHALE = "0x" + "a1" * 20
 LONER = "0x" + "b2" * 20

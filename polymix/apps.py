@@ -1,5 +1,6 @@
 """The project's own app: commands, beat schedules, system checks."""
 
+import gc
 from typing import Any
 
 from django.apps import AppConfig
@@ -22,6 +23,8 @@ class PolymixConfig(AppConfig):
     def ready(self) -> None:
         checks.register(check_live_trading)
         post_migrate.connect(make_schedules, sender=self)
+        # What is loaded by now lives as long as the process: the collector need not walk it again.
+        gc.freeze()
 
 
 def make_schedules(**kwargs: Any) -> None:

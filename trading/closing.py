@@ -131,7 +131,14 @@ def _store(
         send_by=now + timedelta(seconds=30),
         expires_at=now,
     )
-    OrderEvent.objects.create(order=order, sequence=1, new=OrderState.RESERVED.value, by=by, at=now)
+    OrderEvent.objects.create(
+        order=order,
+        sequence=1,
+        old=OrderState.PROPOSED.value,
+        new=OrderState.RESERVED.value,
+        by=by,
+        at=now,
+    )
     Reservation.objects.create(
         order_id=made,
         account=account,

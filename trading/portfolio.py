@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from venues.words import moment
 from whales.models import Signal, WhaleScore
 
 LIMIT_NAMES = tuple(each.name for each in fields(Limits))
+limit_values = itemgetter(*LIMIT_NAMES)
 
 LOCK = f"""
 SELECT rs.*, a.mode, a.rehearsal, a.name,
@@ -152,6 +154,8 @@ class Stops:
 
     def words(self, *, account_id: UUID, whale: str, venue: str, entries: bool) -> str:
         """Return who stopped what, or an empty string when this may go on."""
+        if not self.switches:
+            return ""
         keys = {
             KillSwitch.Scope.SERVER: "",
             KillSwitch.Scope.VENUE: venue,
@@ -198,6 +202,8 @@ def gather(
             "again": again,
         },
     )
+    for row in locked:
+        row.update(categories=_json(row["categories"]), assumed=_json(row["assumed"]))
     chance = chance_of(signal, now=now)
     ids = [row["account_id"] for row in locked]
     if not ids:
@@ -219,7 +225,7 @@ def gather(
         sellable = by_account(SELLABLE, key)
     trips = open_trips(ids, now=now)
     stops = read_stops()
-    all_assumed = all(_json(row["assumed"]) for row in locked)
+    all_assumed = all(row["assumed"] for row in locked)
     earned = None if all_assumed else earned_figures(signal.whale_id, as_of=signal.at)
     situations = [
         _situation(
@@ -396,7 +402,7 @@ def _situation(
         mode_refusal=mode_refusal(row["mode"]),
         follow_paused=row["paused"],
         copy_exits=row["copy_exits"],
-        categories=tuple(_json(row["categories"])),
+        categories=tuple(row["categories"]),
         size_factor=Decimal(1) if row["size_factor"] is None else row["size_factor"],
         max_trade=row["max_trade"],
         figures=_figures(row) or earned,
@@ -417,7 +423,7 @@ def _situation(
 
 
 def _limits(row: Row) -> Limits:
-    values = {name: row[name] for name in LIMIT_NAMES}
+    values = dict(zip(LIMIT_NAMES, limit_values(row), strict=True))
     if row["follow_drift"] is not None:
         values["max_price_drift"] = row["follow_drift"]
     if row["follow_quality"] is not None:
@@ -426,7 +432,7 @@ def _limits(row: Row) -> Limits:
 
 
 def _figures(row: Row) -> WhaleFigures | None:
-    assumed = _json(row["assumed"])
+    assumed = row["assumed"]
     if not assumed:
         return None
     return WhaleFigures(

@@ -1,6 +1,6 @@
 """Store what a pass decided: one statement for all its accounts.
 
-Decision, Order, its first events, its Reservation and the new RiskState are written together or
+Decision, Order, its first event, its Reservation and the new RiskState are written together or
 not at all; an account that has decided already keeps its first answer.
 """
 
@@ -53,9 +53,7 @@ WITH rows AS (
   RETURNING id, state
 ), told AS (
   INSERT INTO trading_orderevent (order_id, sequence, old, new, sentence, evidence, by, at)
-  SELECT id, 1, '', 'PROPOSED', '', '{}'::jsonb, '', %(now)s FROM ordered
-  UNION ALL
-  SELECT id, 2, 'PROPOSED', state, '', '{}'::jsonb, '', %(now)s FROM ordered
+  SELECT id, 1, 'PROPOSED', state, '', '{}'::jsonb, '', %(now)s FROM ordered
 ), reserved AS (
   INSERT INTO risk_reservation (order_id, account_id, outcome_id, entry, amount, shares,
          immediate_cost, state, at)
