@@ -34,7 +34,7 @@ class Outcome:
 def approve(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outcome:
     """Approve an order, if everything that was shown still holds. Nothing is sent here."""
     with transaction.atomic():
-        RiskState.objects.select_for_update().get(account__orders=order_id)
+        orders.lock_accounts([order_id])
         order = _waiting(order_id)
         if order is None:
             return _too_late(order_id)
@@ -66,7 +66,7 @@ def approve(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outco
 def decline(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outcome:
     """Decline an order: final, and always possible while it waits."""
     with transaction.atomic():
-        RiskState.objects.select_for_update().get(account__orders=order_id)
+        orders.lock_accounts([order_id])
         order = _waiting(order_id)
         if order is None:
             return _too_late(order_id)
@@ -85,7 +85,7 @@ def expire_approvals(*, now: datetime) -> int:
         state=OrderState.AWAITING_APPROVAL, expires_at__lte=now
     ).values_list("pk", flat=True):
         with transaction.atomic():
-            RiskState.objects.select_for_update().get(account__orders=order_id)
+            orders.lock_accounts([order_id])
             order = _waiting(order_id)
             if order is not None:
                 _expire(order, now=now)

@@ -88,7 +88,7 @@ def _prepare_and_claim(order_ids: Sequence[UUID], *, now: datetime) -> list[Orde
     told: list[Told] = []
     going: list[Order] = []
     with transaction.atomic():
-        rows(LOCK_ACCOUNTS, {"orders": list(order_ids)})
+        lock_accounts(order_ids)
         found = list(_related().filter(pk__in=order_ids, state__in=[S.RESERVED, S.PREPARED]))
         trips = portfolio.open_trips([order.account_id for order in found], now=now)
         stops = portfolio.read_stops()
@@ -214,7 +214,7 @@ def poll(*, order_ids: Sequence[UUID], now: datetime) -> None:
 def _expire(order_ids: Sequence[UUID], *, old: OrderState, now: datetime) -> None:
     """End orders that ran out without another fill, all at once."""
     with transaction.atomic():
-        rows(LOCK_ACCOUNTS, {"orders": list(order_ids)})
+        lock_accounts(order_ids)
         moved = rows(EXPIRE, {"ids": list(order_ids), "old": old.value})
         ids = [row["id"] for row in moved]
         fills.release(ids)
@@ -224,7 +224,7 @@ def _expire(order_ids: Sequence[UUID], *, old: OrderState, now: datetime) -> Non
 def cancel(*, order_id: UUID, by: str, now: datetime) -> None:
     """Take back what still rests. Fills that came first stay."""
     with transaction.atomic():
-        rows(LOCK_ACCOUNTS, {"orders": [order_id]})
+        lock_accounts([order_id])
         order = _lock(order_id)
         if S.CANCEL_PENDING not in NEXT[S(order.state)]:
             return
@@ -258,7 +258,7 @@ def apply_evidence(*, order_id: UUID, report: OrderReport, now: datetime) -> Non
 def deny(*, order_id: UUID, why: str, now: datetime, by: str = "") -> bool:
     """Refuse an order that has not been sent. Returns whether there was something to refuse."""
     with transaction.atomic():
-        rows(LOCK_ACCOUNTS, {"orders": [order_id]})
+        lock_accounts([order_id])
         order = _lock(order_id)
         if S.DENIED not in NEXT[S(order.state)]:
             return False
@@ -297,6 +297,11 @@ def unsent(*, now: datetime) -> list[UUID]:
     )
 
 
+def lock_accounts(order_ids: Sequence[UUID]) -> None:
+    """Lock the RiskState rows of the orders' accounts, in id order: the first lock of all."""
+    rows(LOCK_ACCOUNTS, {"orders": list(order_ids)})
+
+
 def _related() -> QuerySet[Order]:
     return Order.objects.select_for_update(of=("self",)).select_related(
         "account", "whale", "outcome__market"
@@ -309,7 +314,7 @@ def _lock(order_id: UUID) -> Order:
 
 def _finish(order_id: UUID, state: OrderState, why: str, *, now: datetime) -> None:
     with transaction.atomic():
-        rows(LOCK_ACCOUNTS, {"orders": [order_id]})
+        lock_accounts([order_id])
         order = _lock(order_id)
         fills.release([order.pk])
         move(order, state, sentence=why, now=now, reason=why)
