@@ -114,6 +114,7 @@ class Replay:
         self._buffer: list[Trade] = []
         self._followed: set[str] = set()
         self._signal_due: datetime | None = None
+        self._waiting = 0  # fills of followed whales that no signal covers yet
         self._order_due: datetime | None = None
         self._working: list[Working] = []
         self._pending_winners = sorted(
@@ -151,6 +152,7 @@ class Replay:
         self._followed = set(followed)
         self._ingest = ingest.Ingest(followed=set(followed.values()))
         self._signal_due = ingest.next_signal_due(window=self._window)
+        self._waiting = ingest.waiting_fills()
         self._read_working()
         done = set(
             Market.objects.filter(status=Market.Status.RESOLVED).values_list(
@@ -175,8 +177,9 @@ class Replay:
     def _see(self, trade: Trade) -> None:
         self._estimator.see(trade)
         self._buffer.append(trade)
-        if trade.wallet in self._followed and self._signal_due is None:
-            self._signal_due = trade.at + self._window
+        if trade.wallet in self._followed:
+            self._waiting += 1
+            self._signal_due = self._signal_due or trade.at + self._window
         touched = [each for each in self._working if each.may_fill(trade)]
         if touched:
             self._flush()
@@ -200,9 +203,10 @@ class Replay:
             if not moments:
                 return
             now = min(moments)
-            self._flush(clock_at=now)
             if self._signal_due == now:
                 self._copy(now=now)
+            else:
+                self._flush(clock_at=now)
             if self._order_due == now:
                 self._poll((each for each in self._working if each.expires_at <= now), now=now)
             if resolution_due == now:
@@ -210,13 +214,19 @@ class Replay:
             self._read_working()
 
     def _copy(self, *, now: datetime) -> None:
-        signals = ingest.close_signals(now=now, window=self._window, facts=self._facts)
+        with transaction.atomic():
+            self._flush(clock_at=now)
+            signals = ingest.close_signals(now=now, window=self._window, facts=self._facts)
         for signal in signals:
             if not self.feed.assumed:
                 scoring.score_once(whale_id=signal.whale_id, as_of=day_start(signal.at))
             self.hands.copy(signal.pk, now=now)
             self._wait(now=now)
-        self._signal_due = ingest.next_signal_due(window=self._window)
+        self._waiting -= sum(signal.fills for signal in signals)
+        if self._waiting > 0:
+            self._signal_due = ingest.next_signal_due(window=self._window)
+        else:
+            self._waiting, self._signal_due = 0, None
 
     def _facts(self, market: str, token: str) -> Facts | None:
         assert self.feed.clock_at is not None
@@ -272,7 +282,7 @@ class Replay:
     def _flush(self, *, clock_at: datetime | None = None) -> None:
         """Store what was read and move the clock, in one transaction."""
         at = clock_at or (self._buffer[-1].at if self._buffer else self.feed.clock_at)
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             stored = self._ingest.store(self._buffer)
             self.feed.position += len(self._buffer)
             self.feed.clock_at = at

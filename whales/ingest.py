@@ -92,7 +92,7 @@ class Ingest:
         """Store each trade once, with its whale, market and outcome, and move the last prices."""
         if not trades:
             return Stored(new=0, duplicates=0)
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             self._learn_whales({trade.wallet for trade in trades} - self._whales.keys())
             self._learn_outcomes(trades)
             followed = followed_whales() if self._followed is None else self._followed
@@ -172,6 +172,11 @@ def next_signal_due(*, window: timedelta) -> datetime | None:
     return first + window if first else None
 
 
+def waiting_fills() -> int:
+    """Count fills of followed whales that no signal covers yet."""
+    return WhaleTrade.objects.filter(pending=True).count()
+
+
 def close_signals(
     *,
     now: datetime,
@@ -182,7 +187,7 @@ def close_signals(
 
     `facts` tells what is known of a market's token now.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         waiting = [_fill(row) for row in rows(WAITING, {"now": now})]
         due = [order for order in group(waiting, window=window) if order.first.at + window <= now]
         return [_store_signal(order, window=window, facts=facts) for order in due]
