@@ -24,10 +24,12 @@ class OutcomeAdmin(ReadOnly):
 
 @admin.register(Resolution)
 class ResolutionAdmin(ReadOnly):
+    ordering = ["-resolved_at"]
     list_display = ["market", "version", "payouts", "resolved_at", "settled_at", "source"]
     list_select_related = ["market"]
 
 
 @admin.register(Feed)
 class FeedAdmin(ReadOnly):
+    ordering = ["-started_at"]
     list_display = ["name", "kind", "state", "clock_at", "position", "total", "seen_at"]

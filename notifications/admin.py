@@ -8,6 +8,7 @@ from notifications.models import Event
 
 @admin.register(Event)
 class EventAdmin(ReadOnly):
+    ordering = ["-at"]
     list_display = ["at", "level", "kind", "account", "sentence", "by"]
     list_filter = ["level", "kind"]
     date_hierarchy = "at"

@@ -69,6 +69,7 @@ class RiskStateAdmin(ReadOnly):
 
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnly):
+    ordering = ["-at"]
     list_display = ["account", "outcome", "entry", "amount", "shares", "state", "at"]
     list_filter = ["state", "entry"]
     list_select_related = ["account", "outcome__market"]
@@ -76,6 +77,7 @@ class ReservationAdmin(ReadOnly):
 
 @admin.register(BreakerTrip)
 class BreakerTripAdmin(ReadOnly):
+    ordering = ["-at"]
     list_display = ["account", "kind", "measured", "limit", "at", "reset_at", "reset_by"]
     list_filter = ["kind", "account"]
     list_select_related = ["account"]

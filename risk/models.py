@@ -223,6 +223,7 @@ class KillSwitch(models.Model):
     at = models.DateTimeField()
 
     class Meta:
+        verbose_name_plural = "kill switches"
         constraints = [
             models.UniqueConstraint(fields=["scope", "key"], name="kill_switch_once_per_thing"),
         ]

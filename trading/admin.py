@@ -28,6 +28,7 @@ from trading.models import (
 
 @admin.register(Decision)
 class DecisionAdmin(ReadOnly):
+    ordering = ["-at"]
     list_display = ["at", "account", "side", "outcome", "reason", "size", "confidence", "assumed"]
     list_filter = ["reason", "accepted", "side", "account"]
     list_select_related = ["account", "outcome__market"]
@@ -35,6 +36,7 @@ class DecisionAdmin(ReadOnly):
 
 @admin.register(Order)
 class OrderAdmin(ReadOnly):
+    ordering = ["-created_at"]
     list_display = ["created_at", "account", "side", "outcome", "state", "shares", "filled_shares"]
     list_filter = ["state", "side", "account"]
     list_select_related = ["account", "outcome__market"]
@@ -80,6 +82,7 @@ class OrderAdmin(ReadOnly):
 
 @admin.register(Position)
 class PositionAdmin(ReadOnly):
+    ordering = ["-opened_at"]
     list_display = ["account", "outcome", "shares", "cost", "realised", "opened_at", "closed_at"]
     list_filter = ["account", ("closed_at", admin.EmptyFieldListFilter)]
     list_select_related = ["account", "outcome__market"]
@@ -106,6 +109,7 @@ class PositionAdmin(ReadOnly):
 
 @admin.register(OrderEvent)
 class OrderEventAdmin(ReadOnly):
+    ordering = ["-id"]
     list_display = ["order", "sequence", "old", "new", "sentence", "by", "at"]
 
 
@@ -116,6 +120,7 @@ class ApprovalAdmin(ReadOnly):
 
 @admin.register(Fill)
 class FillAdmin(ReadOnly):
+    ordering = ["-at"]
     list_display = ["at", "account", "order", "shares", "price", "fee", "settlement"]
     list_filter = ["account", "settlement"]
     list_select_related = ["account", "order"]
@@ -123,6 +128,7 @@ class FillAdmin(ReadOnly):
 
 @admin.register(Entry)
 class EntryAdmin(ReadOnly):
+    ordering = ["-at"]
     list_display = ["at", "account", "kind", "source"]
     list_filter = ["kind", "account"]
     list_select_related = ["account"]
@@ -137,6 +143,7 @@ class PostingAdmin(ReadOnly):
 
 @admin.register(EquityPoint)
 class EquityPointAdmin(ReadOnly):
+    ordering = ["-at"]
     list_display = ["account", "at", "equity", "cash", "high_water"]
     list_filter = ["account"]
     list_select_related = ["account"]

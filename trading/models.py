@@ -289,6 +289,7 @@ class Entry(models.Model):
     at = models.DateTimeField()
 
     class Meta:
+        verbose_name_plural = "entries"
         constraints = [
             models.UniqueConstraint(fields=["account", "source"], name="entry_booked_once")
         ]

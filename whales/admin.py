@@ -24,6 +24,7 @@ class FollowAdmin(ModelAdmin):
 
 @admin.register(Signal)
 class SignalAdmin(ReadOnly):
+    ordering = ["-at"]
     list_display = ["at", "whale", "side", "outcome", "shares", "price", "fills", "state"]
     list_filter = ["side", "state"]
     list_select_related = ["whale", "outcome__market"]
@@ -31,6 +32,7 @@ class SignalAdmin(ReadOnly):
 
 @admin.register(WhaleTrade)
 class WhaleTradeAdmin(ReadOnly):
+    ordering = ["-at"]
     list_display = ["at", "whale", "side", "outcome", "shares", "price", "signal"]
     list_filter = ["side"]
     list_select_related = ["whale", "outcome__market", "signal"]
@@ -39,6 +41,7 @@ class WhaleTradeAdmin(ReadOnly):
 
 @admin.register(WhaleScore)
 class WhaleScoreAdmin(ReadOnly):
+    ordering = ["-as_of"]
     list_display = ["whale", "as_of", "score", "win_rate", "roi", "bets"]
     list_select_related = ["whale"]
 

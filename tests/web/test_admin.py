@@ -1,0 +1,97 @@
+"""The admin: every table opens, money tables are read-only, actions call the services."""
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+
+from accounts.models import User
+from risk.models import BreakerTrip, KillSwitch
+from tests.world import World, assert_invariants, trade
+from trading.models import Order, Position
+
+OURS = ["accounts", "markets", "notifications", "risk", "trading", "whales"]
+MODELS = [model for model in admin.site._registry if model._meta.app_label in OURS]
+
+
+@pytest.fixture
+def staff(world: World, client):
+    client.force_login(User.objects.create_superuser("root", password="not-a-secret-2026"))
+    return client
+
+
+def act(client, model, action: str, *rows) -> str:
+    meta = model._meta
+    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+    form = {"action": action, "_selected_action": [str(row.pk) for row in rows]}
+    page = client.post(url, form, follow=True)
+    return " ".join(str(message) for message in page.context["messages"])
+
+
+def name_of(model) -> str:
+    return f"admin:{model._meta.app_label}_{model._meta.model_name}"
+
+
+def test_every_table_opens(world: World, staff):
+    world.buy()
+
+    for model in MODELS:
+        assert staff.get(reverse(f"{name_of(model)}_changelist")).status_code == 200, model
+        row = model.objects.first()
+        if row is not None:
+            assert staff.get(reverse(f"{name_of(model)}_change", args=[row.pk])).status_code == 200
+
+
+def test_money_and_history_have_no_forms(world: World, staff):
+    guarded = [model for model in MODELS if model._meta.app_label in ("trading", "notifications")]
+
+    for model in guarded:
+        assert staff.get(reverse(f"{name_of(model)}_add")).status_code == 403, model
+    assert len(guarded) > 8
+
+
+def test_an_approval_counts_what_really_happened(world: World, staff):
+    world.account.rehearsal = True
+    world.account.save()
+    world.copy(world.signal(trade(at=world.now)))
+    order = Order.objects.get()
+    Order.objects.update(expires_at="2999-01-01T00:00Z", send_by="2999-01-01T00:00Z")
+
+    first = act(staff, Order, "decline", order)
+    second = act(staff, Order, "approve", order)
+
+    assert first == "Declined 1 of 1."
+    assert "Approved 0 of 1" in second
+    assert "declined this" in second
+    assert Order.objects.get().state == "DENIED"
+    assert_invariants()
+
+
+def test_stopping_and_allowing_again(world: World, staff):
+    state = world.account.risk
+
+    assert act(staff, type(state), "stop_buying", state) == "Stopped 1."
+    assert KillSwitch.objects.get().level == "ENTRIES"
+    assert act(staff, type(state), "allow_trading", state) == "Lifted 1 of 1; 0 were not stopped."
+    assert not KillSwitch.objects.exists()
+
+
+def test_a_breaker_that_is_closed_is_not_reset(world: World, staff):
+    trip = BreakerTrip.objects.create(
+        account=world.account,
+        kind="DAILY",
+        window_start=world.now,
+        measured=1,
+        limit=1,
+        at=world.now,
+    )
+
+    assert act(staff, BreakerTrip, "reset", trip) == "Reset 0; 1 were not open any more."
+
+
+def test_a_position_is_closed_through_an_order(world: World, staff):
+    world.buy()
+
+    assert act(staff, Position, "close", Position.objects.get()).startswith("Selling 1 of 1.")
+
+    assert Order.objects.filter(side="SELL").count() == 1
+    assert_invariants()
