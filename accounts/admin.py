@@ -1,4 +1,4 @@
-"""Users and accounts in the admin."""
+"""Users in the admin, and the read-only table that the other apps build on."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.models import Account, User
+from accounts.models import User
 
 admin.site.unregister(Group)
 
@@ -30,17 +30,3 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # not g
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-
-
-@admin.register(Account)
-class AccountAdmin(ModelAdmin):
-    list_display = ["name", "owner", "mode", "rehearsal", "preset", "starting_balance"]
-    list_filter = ["mode", "rehearsal", "preset"]
-    search_fields = ["name", "owner__username"]
-    readonly_fields = ["starting_balance", "preset", "created_at"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False  # opening an account books its first entry: `trading.opening`
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False

@@ -1,5 +1,7 @@
 """Limits, breakers and kill switches; every act calls the service that the commands call."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -106,7 +108,21 @@ class BreakerTripAdmin(ReadOnly):
 @admin.register(KillSwitch)
 class KillSwitchAdmin(ReadOnly):
     list_display = ["scope", "key", "level", "by", "at", "why"]
+    fields = ["scope", "key", "level", "why"]
     actions = ["lift"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return True  # stopping is always one step
+
+    def save_model(self, request: HttpRequest, obj: KillSwitch, form: Any, change: bool) -> None:
+        obj.pk = stop(
+            scope=obj.scope,
+            key=obj.key,
+            level=obj.level,
+            by=request.user.get_username(),
+            why=obj.why,
+            now=clock.now(),
+        ).pk
 
     @admin.action(description="Allow again what these stopped")
     def lift(self, request: HttpRequest, chosen: QuerySet[KillSwitch]) -> None:

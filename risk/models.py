@@ -4,6 +4,7 @@ import uuid
 from dataclasses import fields
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
@@ -230,3 +231,17 @@ class KillSwitch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope} {self.key} {self.level}"
+
+    def clean(self) -> None:
+        """Refuse a key that names nothing: a stop that stops nothing is worse than none."""
+        try:
+            named = {
+                self.Scope.SERVER: not self.key,
+                self.Scope.ACCOUNT: self.scope != self.Scope.ACCOUNT or bool(uuid.UUID(self.key)),
+            }.get(self.Scope(self.scope), bool(self.key))
+        except ValueError:
+            named = False
+        if not named:
+            raise ValidationError(
+                {"key": "Empty for the server; the account's id, the whale's address or the venue."}
+            )

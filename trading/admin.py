@@ -1,16 +1,19 @@
 """Decisions, orders and books: to read, and to act on through the services."""
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from unfold.admin import ModelAdmin
 
 from accounts.admin import ReadOnly
-from accounts.models import User
+from accounts.models import Account, User
 from markets import clock
+from risk.domain.presets import PRESETS
 from trading import approvals, orders
 from trading.closing import CannotClose, close_position
 from trading.models import (
@@ -24,6 +27,44 @@ from trading.models import (
     Position,
     Posting,
 )
+from trading.opening import open_account
+
+
+@admin.register(Account)
+class AccountAdmin(ModelAdmin):
+    list_display = ["name", "owner", "mode", "rehearsal", "preset", "starting_balance"]
+    list_filter = ["mode", "rehearsal", "preset"]
+    search_fields = ["name", "owner__username"]
+    fields = ["owner", "name", "mode", "rehearsal", "preset", "starting_balance"]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **options: Any) -> Any:
+        form = super().get_form(request, obj, **options)
+        if "preset" in form.base_fields:
+            choices = [(name, name) for name in PRESETS]
+            form.base_fields["preset"] = forms.ChoiceField(choices=choices)
+        return form
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["preset", "starting_balance"] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
+        """Open a new account with its limits and its first entry; later only edit the row."""
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        opened = open_account(
+            owner=obj.owner,
+            name=obj.name,
+            mode=obj.mode,
+            rehearsal=obj.rehearsal,
+            preset=obj.preset,
+            starting_balance=obj.starting_balance,
+            now=clock.now(),
+        )
+        obj.pk = opened.pk
 
 
 @admin.register(Decision)

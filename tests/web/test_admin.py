@@ -4,7 +4,7 @@ import pytest
 from django.contrib import admin
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import Account, User
 from risk.models import BreakerTrip, KillSwitch
 from tests.world import World, assert_invariants, trade
 from trading.models import Order, Position
@@ -95,3 +95,24 @@ def test_a_position_is_closed_through_an_order(world: World, staff):
 
     assert Order.objects.filter(side="SELL").count() == 1
     assert_invariants()
+
+
+def test_an_account_is_opened_with_its_limits_and_its_first_entry(world: World, staff):
+    form = {"owner": world.owner.pk, "name": "New", "mode": "PAPER", "preset": "aggressive"}
+
+    staff.post(reverse("admin:accounts_account_add"), form | {"starting_balance": "2500"})
+
+    account = Account.objects.get(name="New")
+    assert account.profile.max_positions == 20
+    assert account.risk.cash == 2500
+    assert_invariants()
+
+
+def test_the_whole_server_is_stopped_by_one_form(world: World, staff):
+    form = {"scope": "SERVER", "key": "", "level": "ENTRIES", "why": "storm"}
+
+    staff.post(reverse("admin:risk_killswitch_add"), form)
+
+    world.copy(world.signal(trade(at=world.now)))
+    assert world.decision().reason == "STOPPED"
+    assert KillSwitch.objects.get().by == "root"
