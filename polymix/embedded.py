@@ -82,6 +82,24 @@ def use(*, durable: bool = True) -> None:
     atexit.register(leave)
 
 
+def revive() -> list[str]:
+    """Start again what died of the servers this process uses; returns their names."""
+    for process in _spawned:
+        process.poll()  # a dead server that nobody reaped looks alive to the next one
+    if not _held:
+        return []
+    wanted = [
+        name
+        for name, url in (("postgres", "DATABASE_URL"), ("valkey", "REDIS_URL"))
+        if not os.environ.get(url)
+    ]
+    dead = [name for name in wanted if _running(name) is None]
+    if dead:
+        with _turn():
+            _start(durable=True)
+    return dead
+
+
 def leave() -> None:
     """Let go of the servers; stop them when nobody else uses them."""
     if not _held:
@@ -92,6 +110,7 @@ def leave() -> None:
         except BlockingIOError:
             return  # another command still uses them
         stop()
+        shutil.rmtree(socket_dir(), ignore_errors=True)
 
 
 @contextmanager
@@ -175,6 +194,7 @@ def _start_postgres(*, durable: bool) -> None:
     if _running("postgres") is None:
         _prepare_cluster(data)
         _remove_stale_pid(data / "postmaster.pid")
+        (socket_dir() / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
         options = {
             "listen_addresses": "",
             "unix_socket_directories": str(socket_dir()),
@@ -230,7 +250,8 @@ def _remove_stale_pid(pid_file: Path) -> None:
     """Remove the lock of a server that is gone: its pid may belong to another program by now."""
     with suppress(FileNotFoundError, ValueError, IndexError, psutil.NoSuchProcess):
         pid = int(pid_file.read_text().split()[0])
-        if "postgres" in psutil.Process(pid).name():
+        owner = psutil.Process(pid)
+        if "postgres" in owner.name() and owner.status() != psutil.STATUS_ZOMBIE:
             raise ServerProblem(
                 f"Process {pid} already runs PostgreSQL on {pid_file.parent} but does not answer. "
                 f"Wait a moment, or stop it with: kill {pid}"

@@ -23,6 +23,7 @@ LONGEST_WAIT = 30.0
 HEALTHY_AFTER = 60.0  # a child that ran this long starts again without waiting long
 STOP_SECONDS = 20.0
 TICK = 0.2
+LOOK_AT_SERVERS = 3.0  # seconds between two looks at the bundled servers
 
 
 @dataclass(kw_only=True)
@@ -48,6 +49,7 @@ class Supervisor:
         self._logs = logs
         self._pids = embedded.home() / "children.json"
         self._stop = False
+        self._look_again = 0.0
 
     def run(self) -> None:
         """Keep every child running until SIGINT or SIGTERM, then stop all in order."""
@@ -55,6 +57,7 @@ class Supervisor:
             signal.signal(number, self._asked_to_stop)
         try:
             while not self._stop:
+                self._look_after_servers()
                 for child in self._children:
                     self._look_after(child)
                 time.sleep(TICK)
@@ -65,6 +68,16 @@ class Supervisor:
 
     def _asked_to_stop(self, *_: object) -> None:
         self._stop = True
+
+    def _look_after_servers(self) -> None:
+        if time.monotonic() < self._look_again:
+            return
+        self._look_again = time.monotonic() + LOOK_AT_SERVERS
+        try:
+            for name in embedded.revive():
+                log.warning("The bundled %s had died; it runs again", name)
+        except embedded.ServerProblem as problem:
+            log.error("%s Trying again.", problem)
 
     def _look_after(self, child: Child) -> None:
         if child.done or self._stop:
