@@ -11,6 +11,7 @@ def main() -> None:
     """Start the bundled servers when the command needs them, then run the command."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "polymix.settings")
     from django.core.management import execute_from_command_line
+    from django.db.utils import ProgrammingError
 
     from polymix import embedded
 
@@ -19,7 +20,12 @@ def main() -> None:
             embedded.use()
         except embedded.ServerProblem as problem:
             sys.exit(str(problem))
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ProgrammingError as error:
+        if "does not exist" not in str(error):
+            raise
+        sys.exit("The database is not set up for this version. Run: make up, or manage.py migrate.")
 
 
 if __name__ == "__main__":

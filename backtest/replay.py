@@ -193,7 +193,7 @@ class Replay:
 
     def _do_what_is_due(self, *, before: datetime | None) -> None:
         """Do everything due before a time, one moment after the other; None means all there is."""
-        while True:
+        while not self.stop():
             resolution_due = self._pending_winners[0].at if self._pending_winners else None
             moments = [
                 moment
@@ -221,7 +221,7 @@ class Replay:
             if not self.feed.assumed:
                 scoring.score_once(whale_id=signal.whale_id, as_of=day_start(signal.at))
             self.hands.copy(signal.pk, now=now)
-            self._wait(now=now)
+            self._wait(now=now, signal=signal)
         self._waiting -= sum(signal.fills for signal in signals)
         if self._waiting > 0:
             self._signal_due = ingest.next_signal_due(window=self._window)
@@ -259,20 +259,23 @@ class Replay:
         except BadPayout as problem:
             log.error("Not settled: %s", problem)
 
-    def _wait(self, *, now: datetime) -> None:
+    def _wait(self, *, now: datetime, signal: Signal | None = None) -> None:
         """Wait for the workers; what rests too long is done by the sweep."""
         since = time.monotonic()
-        while not self.hands.own and self._is_undone(now):
+        while not self.hands.own and self._is_undone(now, signal):
             if time.monotonic() - since > REMIND_SECONDS:
                 log.warning("A worker is late; the sweep does its work")
                 sweep(now=now)
                 since = time.monotonic()
             time.sleep(POLL_SECONDS)
 
-    def _is_undone(self, now: datetime) -> bool:
+    def _is_undone(self, now: datetime, signal: Signal | None) -> bool:
         on_the_way = [OrderState.RESERVED, OrderState.PREPARED, OrderState.SENDING]
+        undecided = signal is not None and (
+            Signal.objects.filter(state=Signal.State.NEW, pk=signal.pk).exists()
+        )
         return (
-            Signal.objects.filter(state=Signal.State.NEW, due_at__lte=now).exists()
+            undecided
             or Order.objects.filter(state__in=on_the_way).exists()
             or Market.objects.filter(
                 resolutions__settled_at__isnull=True, resolutions__resolved_at__lte=now

@@ -1,8 +1,10 @@
 """Reads over markets that others build on."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from markets.domain.book import FRESH_BID
 
@@ -12,6 +14,18 @@ MARK_SQL = f"""
 CASE WHEN o.bid IS NOT NULL AND o.bid_at >= %(now)s - interval '{FRESH_BID.total_seconds()} seconds'
      THEN o.bid ELSE o.last_price END
 """
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Let several reads see one moment; inside a transaction they already share its rules."""
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
 
 
 def rows(sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:

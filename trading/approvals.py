@@ -5,6 +5,7 @@ The first answer wins; the second tap sees the first one's outcome.
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
@@ -17,6 +18,7 @@ from trading import orders, portfolio
 from trading.domain.copying import decide_entries, decide_exit
 from trading.domain.order_state import OrderState
 from trading.models import Approval, Order
+from venues.money import ZERO
 from venues.types import Side
 from venues.words import dollars
 
@@ -41,7 +43,7 @@ def approve(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outco
         if now >= order.expires_at:
             _expire(order, now=now)
             return Outcome(counted=False, sentence="It expired; nothing was sent or reserved.")
-        stale = _what_changed(order, now=now)
+        stale, immediate_cost = _asked_again(order, now=now)
         if stale:
             orders.move(
                 order, OrderState.DENIED, sentence=stale, reason=stale, by=by.username, now=now
@@ -50,7 +52,7 @@ def approve(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outco
         Approval.objects.create(
             order=order, answer=Approval.Answer.APPROVED, by=by, note=note, at=now
         )
-        _reserve(order, now=now)
+        _reserve(order, immediate_cost=immediate_cost, now=now)
         order.send_by = now + SEND_WITHIN
         orders.move(
             order,
@@ -128,36 +130,41 @@ def _expire(order: Order, *, now: datetime) -> None:
     )
 
 
-def _what_changed(order: Order, *, now: datetime) -> str:
-    """Ask every check again with fresh facts; the wait for a person does not count as age."""
+def _asked_again(order: Order, *, now: datetime) -> tuple[str, Decimal]:
+    """Ask every check again with fresh facts; the wait for a person does not count as age.
+
+    Returns why the order is stale, or nothing, and what it will cost at once in fee and spread.
+    """
     signal = order.decision.signal
     if signal is None:
-        return ""
+        return "", ZERO
     gathered = portfolio.gather(signal=signal, now=now, account_ids=[order.account_id], again=True)
     if not gathered.situations:
-        return "This account does not follow the whale any more."
+        return "This account does not follow the whale any more.", ZERO
     latest = order.outcome.last_price or gathered.chance.ask
     chance = replace(gathered.chance, at=now, ask=latest)
     situation = gathered.situations[0]
     if chance.side is Side.SELL:
         answer = decide_exit(chance, situation, now=now)
         short = answer.intent is not None and answer.intent.shares < order.shares
-        return answer.sentence if answer.intent is None else ("Fewer shares are left." * short)
+        return (
+            answer.sentence if answer.intent is None else "Fewer shares are left." * short
+        ), ZERO
     fresh = replace(
         situation, seconds_since_copy=None, copies_today=max(situation.copies_today - 1, 0)
     )
     answer = decide_entries(chance, [fresh], now=now)[0]
     if answer.intent is None:
-        return answer.sentence
+        return answer.sentence, ZERO
     if answer.intent.worst_cost < order.worst_cost:
         return (
             f"You were shown {dollars(order.worst_cost)}, and now only "
             f"{dollars(answer.intent.worst_cost)} fits your limits."
-        )
-    return ""
+        ), ZERO
+    return "", answer.intent.immediate_cost
 
 
-def _reserve(order: Order, *, now: datetime) -> None:
+def _reserve(order: Order, *, immediate_cost: Decimal, now: datetime) -> None:
     entry = order.side == Side.BUY
     Reservation.objects.create(
         order_id=order.pk,
@@ -166,6 +173,7 @@ def _reserve(order: Order, *, now: datetime) -> None:
         entry=entry,
         amount=order.worst_cost,
         shares=0 if entry else order.shares,
+        immediate_cost=immediate_cost,
         at=now,
     )
     RiskState.objects.filter(account_id=order.account_id).update(

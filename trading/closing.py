@@ -10,7 +10,7 @@ from django.db.models import Sum
 
 from risk.domain.reasons import Reason
 from risk.models import Reservation, RiskState
-from trading.domain.copying import MIN_LIMIT
+from trading.domain.copying import MAX_LIMIT, MIN_LIMIT
 from trading.domain.order_state import OrderState
 from trading.models import Decision, Order, OrderEvent, Position
 from trading.proposals import decision_id, order_id
@@ -77,9 +77,9 @@ def _sellable(position: Position) -> Decimal:
 
 def _limit(position: Position, exit_price: Decimal | None) -> Decimal:
     if exit_price is not None:
-        if not 0 < exit_price < 1:
-            raise CannotClose(f"A price lies between 0 and 1 dollar a share, not {exit_price}.")
-        return money.ceil_tick(exit_price) if exit_price > MIN_LIMIT else MIN_LIMIT
+        if not exit_price.is_finite() or not 0 < exit_price <= MAX_LIMIT:
+            raise CannotClose(f"Name a price of up to {MAX_LIMIT} a share, not {exit_price}.")
+        return money.ceil_tick(exit_price)
     last = position.outcome.last_price
     if last is None:
         raise CannotClose("No price of this outcome is known; name the least you would accept.")

@@ -190,7 +190,7 @@ def poll(*, order_ids: Sequence[UUID], now: datetime) -> None:
         order
         for order in Order.objects.filter(pk__in=order_ids)
         .select_related("outcome")
-        .order_by("created_at", "pk")
+        .order_by("created_at", "decision__source")
         if order.state in HOLDING and order.state not in (S.RESERVED, S.PREPARED)
     ]
     tape = Tape(asked, now=now)
@@ -222,13 +222,14 @@ def _expire(order_ids: Sequence[UUID], *, old: OrderState, now: datetime) -> Non
 
 
 def cancel(*, order_id: UUID, by: str, now: datetime) -> None:
-    """Take back what still rests. Fills that came first stay."""
+    """Take back what still rests. Fills that came first stay. Goes on where a crash left it."""
     with transaction.atomic():
         lock_accounts([order_id])
         order = _lock(order_id)
-        if S.CANCEL_PENDING not in NEXT[S(order.state)]:
+        if S.CANCEL_PENDING in NEXT[S(order.state)]:
+            move(order, S.CANCEL_PENDING, now=now, by=by)
+        elif order.state != S.CANCEL_PENDING:
             return
-        move(order, S.CANCEL_PENDING, now=now, by=by)
     report = venue_for(order, Tape([order], now=now)).cancel(request_for(order), now=now)
     apply_evidence(order_id=order_id, report=report, now=now)
 
@@ -247,6 +248,8 @@ def apply_evidence(*, order_id: UUID, report: OrderReport, now: datetime) -> Non
         changed = ["venue_order_id", "filled_shares", "filled_cost", "fees"]
         order.venue_order_id = order.venue_order_id or report.venue_order_id
         new = S(report.status.value)
+        if order.state == S.CANCEL_PENDING and new == S.EXPIRED:
+            new = S.CANCELED  # it ran out while we took it back: over either way
         if order.state != new and new in NEXT[S(order.state)]:
             move(order, new, sentence=report.reason, now=now, reason=report.reason, save=changed)
         else:

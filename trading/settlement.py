@@ -24,8 +24,8 @@ def resolve(
 ) -> Resolution:
     """Record what a market pays: USD per share by token. Safe to repeat with the same vector.
 
-    Raises BadPayout when a payout lies outside 0..1, or when nobody or more than one share in all
-    is paid.
+    Raises BadPayout when a payout lies outside 0..1, when all outcomes together pay more than 1,
+    or when the market was settled by another vector.
     """
     if any(not 0 <= payout <= 1 for payout in payouts.values()):
         raise BadPayout(f"{market}: a share pays between 0 and 1, not {payouts}")
@@ -81,7 +81,11 @@ def settle_market(*, market_id: int, now: datetime) -> None:
     )
     for account_id in holders:
         _pay(account_id, resolution, now=now)
-    Resolution.objects.filter(market_id=market_id, settled_at__isnull=True).update(settled_at=now)
+    still_open = Order.objects.holding().filter(outcome__market_id=market_id)
+    if not still_open.exists():  # an order on its way may still bring a fill: settle again then
+        Resolution.objects.filter(market_id=market_id, settled_at__isnull=True).update(
+            settled_at=now
+        )
 
 
 def _pay(account_id: UUID, resolution: Resolution, *, now: datetime) -> None:
@@ -125,7 +129,8 @@ def winner_takes_all(*, market: Market, winner: str) -> dict[str, Decimal]:
     outcomes = list(Outcome.objects.filter(market=market))
     if winner in {"50-50", "0.5/0.5"}:
         return {outcome.token: Decimal("0.5") for outcome in outcomes}
-    if len(outcomes) > 1 and all(outcome.name != winner for outcome in outcomes):
+    wanted = winner.casefold()
+    if len(outcomes) > 1 and all(outcome.name.casefold() != wanted for outcome in outcomes):
         names = ", ".join(sorted(outcome.name for outcome in outcomes))
         raise BadPayout(f"{market}: the winner {winner!r} is none of its outcomes ({names})")
-    return {outcome.token: Decimal(int(outcome.name == winner)) for outcome in outcomes}
+    return {outcome.token: Decimal(int(outcome.name.casefold() == wanted)) for outcome in outcomes}

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Count, F, Max, Q, Sum
 
 from accounts.models import Account
+from markets.queries import snapshot
 from risk.models import RiskState
 from trading import portfolio
 from trading.models import Entry, EquityPoint, Fill, Position, Posting
@@ -70,6 +71,11 @@ class Summary:
 
 def summary(*, account: Account, now: datetime) -> Summary:
     """Return how an account stands at `now`; cash and results come from the ledger."""
+    with snapshot():
+        return _summary(account, now)
+
+
+def _summary(account: Account, now: datetime) -> Summary:
     ids = [account.pk]
     state = RiskState.objects.get(account=account)
     usage = portfolio.by_account(

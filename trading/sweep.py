@@ -22,6 +22,10 @@ def sweep(*, now: datetime) -> dict[str, int]:
         .values_list("pk", flat=True)
     )
     orders.poll(order_ids=sending, now=now)
+    for order_id in Order.objects.filter(state=OrderState.CANCEL_PENDING, mode="PAPER").values_list(
+        "pk", flat=True
+    ):
+        orders.cancel(order_id=order_id, by="sweep", now=now)
     settled = settlement.settle_due(now=now)
     return {
         "signals": len(signals),

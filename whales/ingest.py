@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from typing import Any
 
 from django.db import connection, transaction
@@ -237,4 +237,4 @@ def _sold_fraction(order: WhaleOrder) -> Decimal:
             "fills": [fill.id for fill in order.fills],
         },
     )[0]["held"]
-    return sold_fraction(held_before=held, sold=order.shares).quantize(Decimal("1e-8"))
+    return sold_fraction(held_before=held, sold=order.shares).quantize(Decimal("1e-8"), ROUND_UP)

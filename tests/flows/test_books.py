@@ -4,18 +4,21 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
 from accounts.models import Account
 from notifications.models import Event
 from risk.domain.breakers import BreakerKind
-from risk.models import BreakerTrip, RiskProfile, RiskState
+from risk.models import BreakerTrip, Reservation, RiskProfile, RiskState
 from risk.services import NothingToReset, reset_breaker
 from tests.world import NOBODY, World, assert_invariants, trade
 from trading import approvals, orders, settlement
 from trading.closing import CannotClose, close_position
+from trading.domain.order_state import OrderState
 from trading.models import Entry, Order, Position
 from trading.settlement import BadPayout
 from trading.summary import as_json, summary
+from trading.sweep import sweep
 from venues.types import Side
 
 
@@ -280,3 +283,46 @@ def test_the_summary_agrees_with_the_rows(world: World):
     assert (found["trades"], found["wins"], found["losses"]) == (1, 1, 0)
     assert found["win_rate"] == 100
     assert found["breaker"] == "closed"
+
+
+def test_a_cancel_that_a_crash_cut_in_half_is_finished(world: World):
+    order = world.buy(print_shares="300")
+    with transaction.atomic():
+        locked = Order.objects.select_for_update().get(pk=order.pk)
+        orders.move(locked, OrderState.CANCEL_PENDING, now=world.now, by="ana")
+
+    orders.poll(order_ids=[order.pk], now=order.expires_at)
+    sweep(now=order.expires_at)
+
+    order.refresh_from_db()
+    assert (order.state, order.filled_shares) == ("CANCELED", 150)
+    assert RiskState.objects.get().reserved == 0
+    assert_invariants()
+
+
+def test_a_dust_sale_of_the_whale_does_not_sell_everything(world: World):
+    world.buy(shares="1000000000")
+    later = world.now + timedelta(hours=1)
+
+    world.copy(world.signal(trade(at=later, side=Side.SELL, shares="0.01")))
+
+    assert world.decision().reason == "NOTHING_TO_SELL"
+
+
+def test_an_approved_order_counts_its_fee_and_spread_in_flight(rehearsal: World):
+    (waiting,) = rehearsal.copy(rehearsal.signal(trade(at=rehearsal.now)))
+
+    approvals.approve(order_id=waiting, by=rehearsal.owner, now=rehearsal.now)
+
+    assert Reservation.objects.get().immediate_cost > 0
+
+
+@pytest.mark.parametrize("price", ["0.995", "NaN", "0", "-1", "Infinity"])
+def test_an_impossible_exit_price_is_refused(world: World, price):
+    world.buy()
+    position = Position.objects.get()
+
+    with pytest.raises(CannotClose, match="Name a price"):
+        close_position(
+            position_id=position.pk, by="ana", key="k", now=world.now, exit_price=Decimal(price)
+        )

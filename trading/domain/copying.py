@@ -175,7 +175,7 @@ def worst_cost(*, limit: Decimal, shares: Decimal, fee_rate: Decimal) -> Decimal
 
 def decide_exit(chance: Chance, situation: Situation, *, now: datetime) -> Answer:
     """Copy a whale's sale in proportion: only what this account bought from this whale."""
-    fraction = chance.sold_fraction or Decimal(1)
+    fraction = Decimal(1) if chance.sold_fraction is None else chance.sold_fraction
     wanted = money.floor_shares(situation.sellable * fraction)
     limit = max(money.floor_tick(chance.price - situation.limits.max_price_drift), MIN_LIMIT)
     inputs = {

@@ -117,6 +117,8 @@ def _screen(plan: Plan, port: int) -> str:
 
 
 def _check_port(port: int) -> None:
+    if not 0 < port < 65536:
+        raise CommandError(f"A port is a number from 1 to 65535, not {port}.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

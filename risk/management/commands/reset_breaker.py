@@ -23,7 +23,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         accounts = list(Account.objects.filter(name=options["account"]))
         if len(accounts) != 1:
-            raise CommandError(f"{len(accounts)} accounts are called {options['account']!r}.")
+            names = ", ".join(Account.objects.values_list("name", flat=True)) or "none"
+            raise CommandError(
+                f"{len(accounts)} accounts are called {options['account']!r}. Accounts: {names}."
+            )
         try:
             rows = reset_breaker(
                 account_id=accounts[0].pk,
