@@ -53,9 +53,5 @@ class Account(models.Model):
         return self.name
 
     @property
-    def needs_approval(self) -> bool:
-        return self.mode == self.Mode.APPROVAL or self.rehearsal
-
-    @property
     def is_paper(self) -> bool:
         return self.mode == self.Mode.PAPER
