@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from backtest import sample
+from polymix import embedded
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -130,3 +133,44 @@ def test_a_killed_child_comes_back_and_a_killed_supervisor_leaves_nothing_behind
 
     assert not alive
     assert again.returncode == 0, output
+
+
+def server(name: str) -> psutil.Process:
+    return psutil.Process(int((embedded.socket_dir() / f"{name}.pid").read_text()))
+
+
+def read_so_far() -> tuple[int, int, int]:
+    """Return the feed's position and length, and the trades stored."""
+    with psycopg.connect(
+        host=str(embedded.socket_dir()), user="postgres", dbname="polymix"
+    ) as connection:
+        return connection.execute(
+            "SELECT position, total, (SELECT count(*) FROM whales_whaletrade) FROM markets_feed"
+        ).fetchone()
+
+
+def test_killed_servers_come_back_and_the_replay_loses_nothing(place, monkeypatch):
+    monkeypatch.setenv("POLYMIX_HOME", str(place / ".polymix"))
+    port = free_port()
+    process = up(place, port)
+    try:
+        wait_for_page(port, process)
+        killed = [server("valkey"), server("postgres")]
+        for each in killed:
+            each.kill()
+        deadline = time.monotonic() + 90
+        position, total, stored = 0, -1, 0
+        while position != total and time.monotonic() < deadline:
+            time.sleep(1)
+            with suppress(psycopg.OperationalError, psycopg.errors.UndefinedTable):
+                position, total, stored = read_so_far()
+        back = [server("valkey"), server("postgres")]
+        page = wait_for_page(port, process)
+    finally:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+
+    assert (position, stored) == (total, total), output
+    assert all(now.pid != then.pid for now, then in zip(back, killed, strict=True))
+    assert "Sign in" in page
+    assert process.returncode == 0
