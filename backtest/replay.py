@@ -12,25 +12,26 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Protocol
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 
 from backtest import recordings
+from backtest.hands import Hands, OwnHands
 from backtest.resolutions import Winner
 from markets.domain.estimators import Facts, TapeEstimator
 from markets.models import Feed, Market
 from markets.queries import rows
 from risk.domain.breakers import day_start
-from trading import copying, orders, settlement
+from trading import orders, settlement
 from trading.domain.order_state import WORKING, OrderState
 from trading.models import Order
 from trading.settlement import BadPayout
 from trading.sweep import sweep
 from venues.types import Side, Trade
 from whales import ingest, scoring
+from whales.ingest import Moved
 from whales.models import Signal, Whale
 
 log = logging.getLogger(__name__)
@@ -45,11 +46,6 @@ SELECT w.id, m.external_id AS market, o.token, w.side, w.limit_price, w.expires_
   FROM trading_order w
   JOIN markets_outcome o ON o.id = w.outcome_id JOIN markets_market m ON m.id = o.market_id
  WHERE w.state = ANY(%(states)s)
-"""
-MOVE_CLOCK = """
-UPDATE markets_feed SET position = %(position)s, clock_at = %(clock_at)s,
-       duplicates = duplicates + %(duplicates)s, seen_at = clock_timestamp()
- WHERE id = %(id)s
 """
 
 
@@ -71,28 +67,6 @@ class Working:
         if trade.side is Side.BUY:
             return trade.price <= self.limit_price
         return trade.price >= self.limit_price
-
-
-class Hands(Protocol):
-    """Who does the work that is due: this process, or the Celery workers."""
-
-    own: bool  # done when the call returns
-
-    def copy(self, signal_id: int, *, now: datetime) -> None: ...
-    def settle(self, *, now: datetime) -> None: ...
-
-
-class OwnHands:
-    """Do it here and now."""
-
-    own = True
-
-    def copy(self, signal_id: int, *, now: datetime) -> None:
-        made = copying.copy_signal(signal_id=signal_id, now=now)
-        orders.submit(order_ids=made, now=now)
-
-    def settle(self, *, now: datetime) -> None:
-        settlement.settle_due(now=now)
 
 
 @dataclass(kw_only=True)
@@ -203,30 +177,35 @@ class Replay:
             if not moments:
                 return
             now = min(moments)
+            changed = now in (self._order_due, resolution_due)
             if self._signal_due == now:
-                self._copy(now=now)
+                changed |= self._copy(now=now)
             else:
                 self._flush(clock_at=now)
             if self._order_due == now:
                 self._poll((each for each in self._working if each.expires_at <= now), now=now)
             if resolution_due == now:
                 self._settle(now=now)
-            self._read_working()
+            if changed:
+                self._read_working()
 
-    def _copy(self, *, now: datetime) -> None:
+    def _copy(self, *, now: datetime) -> bool:
+        """Copy the signals that are due; returns whether there may be new orders."""
+        changed = False
         with transaction.atomic():
             self._flush(clock_at=now)
             signals = ingest.close_signals(now=now, window=self._window, facts=self._facts)
         for signal in signals:
             if not self.feed.assumed:
                 scoring.score_once(whale_id=signal.whale_id, as_of=day_start(signal.at))
-            self.hands.copy(signal.pk, now=now)
+            changed |= self.hands.copy(signal.pk, now=now)
             self._wait(now=now, signal=signal)
         self._waiting -= sum(signal.fills for signal in signals)
         if self._waiting > 0:
             self._signal_due = ingest.next_signal_due(window=self._window)
         else:
             self._waiting, self._signal_due = 0, None
+        return changed
 
     def _facts(self, market: str, token: str) -> Facts | None:
         assert self.feed.clock_at is not None
@@ -283,21 +262,13 @@ class Replay:
         )
 
     def _flush(self, *, clock_at: datetime | None = None) -> None:
-        """Store what was read and move the clock, in one transaction."""
+        """Store what was read and move the clock, in one statement."""
         at = clock_at or (self._buffer[-1].at if self._buffer else self.feed.clock_at)
-        with transaction.atomic(savepoint=False):
-            stored = self._ingest.store(self._buffer)
-            self.feed.position += len(self._buffer)
-            self.feed.clock_at = at
-            rows(
-                MOVE_CLOCK,
-                {
-                    "id": self.feed.pk,
-                    "position": self.feed.position,
-                    "clock_at": at,
-                    "duplicates": stored.duplicates,
-                },
-            )
+        position = self.feed.position + len(self._buffer)
+        self._ingest.store(
+            self._buffer, moved=Moved(feed=self.feed.pk, position=position, clock_at=at)
+        )
+        self.feed.position, self.feed.clock_at = position, at
         self._buffer = []
         self._flushed = time.monotonic()
 

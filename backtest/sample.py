@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from backtest.recordings import record_message
+from backtest.formats import record_message
 
 MARKETS = 12
 WALLETS = 400

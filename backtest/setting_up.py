@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.conf import settings
+
 from accounts.models import Account
 from backtest import demo, recordings, resolutions
 from backtest.recordings import BadRow, Row, Scan
@@ -43,6 +45,11 @@ def set_up(
     Safe to repeat: the same files are the same feed. Raises UnreadableRecording, BadResolutions or
     CannotReplay.
     """
+    if settings.LIVE_TRADING:
+        raise CannotReplay(
+            "LIVE_TRADING is true, and a recording is never traded with real money. "
+            "Set LIVE_TRADING=false, or use another database, and start again."
+        )
     scan = recordings.scan(paths, each=_keep_bad_rows(progress))
     if not scan.trades:
         names = ", ".join(str(path) for path in paths)

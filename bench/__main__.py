@@ -32,6 +32,7 @@ def _run(folder: str) -> int:
 
     missed = 0
     for measure in (sizing.measure, copying.measure_set, copying.measure_history, replay.measure):
+        call_command("flush", verbosity=0, interactive=False)  # each begins with nothing
         result = measure(folder)
         print(result.line(), flush=True)
         missed += not result.reached

@@ -15,11 +15,12 @@ class CeleryHands:
 
     own = False
 
-    def copy(self, signal_id: int, *, now: datetime) -> None:
+    def copy(self, signal_id: int, *, now: datetime) -> bool:
         try:
             process_signal.delay(signal_id=signal_id)
         except OperationalError as error:
             log.warning("The queue does not take work (%s); the sweep will do it", error)
+        return True
 
     def settle(self, *, now: datetime) -> None:
         try:

@@ -12,6 +12,7 @@ from risk.domain.breakers import BreakerKind
 from risk.domain.presets import DEFAULT, Limits
 
 MONEY: dict[str, Any] = {"max_digits": 20, "decimal_places": 6}
+REPEATED: dict[str, Any] = {"db_index": False, "db_constraint": False}
 FRACTION: dict[str, Any] = {"max_digits": 6, "decimal_places": 4}
 
 
@@ -113,6 +114,7 @@ class RiskState(models.Model):
     day_equity = models.DecimalField(**MONEY, help_text="when the UTC day began")
     day_realised = models.DecimalField(default=0, **MONEY)
     day_forgiven = models.DecimalField(default=0, **MONEY)
+    day_copies = models.PositiveIntegerField(default=0, help_text="entries accepted that day")
     hour = models.DateTimeField(null=True, blank=True)
     hour_equity = models.DecimalField(**MONEY, help_text="when the UTC hour began")
     hour_realised = models.DecimalField(default=0, **MONEY)
@@ -138,12 +140,13 @@ class Reservation(models.Model):
         HELD = "HELD"
         RELEASED = "RELEASED"
 
+    # Account and outcome repeat the order's, which a foreign key of `trading` proves to exist.
     order_id = models.UUIDField(unique=True)
     account = models.ForeignKey(
-        "accounts.Account", on_delete=models.PROTECT, related_name="reservations"
+        "accounts.Account", on_delete=models.PROTECT, related_name="reservations", **REPEATED
     )
     outcome = models.ForeignKey(
-        "markets.Outcome", on_delete=models.PROTECT, related_name="reservations"
+        "markets.Outcome", on_delete=models.PROTECT, related_name="reservations", **REPEATED
     )
     entry = models.BooleanField(default=True, help_text="buys; a sale holds shares instead")
     amount = models.DecimalField(**MONEY, help_text="USD still held")

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
 
 from notifications.services import record
 from risk.domain import breakers
-from risk.domain.breakers import BreakerKind, Losses, Trip, Window
+from risk.domain.breakers import BreakerKind, Losses, Trip
 from risk.models import BreakerTrip, KillSwitch, RiskState
-from venues.money import ZERO
 from venues.words import dollars, moment
 
 
@@ -19,37 +17,15 @@ class NothingToReset(Exception):
     """No open breaker of that kind; the text says so."""
 
 
-def losses(state: RiskState, *, in_flight_cost: Decimal = ZERO) -> Losses:
-    """Return what the breakers look at, from a row whose windows are the current ones."""
-    assert state.day is not None
-    assert state.hour is not None
-    return Losses(
-        day=Window(
-            start=state.day,
-            equity_at_start=state.day_equity,
-            realised=state.day_realised,
-            forgiven=state.day_forgiven,
-        ),
-        hour=Window(
-            start=state.hour,
-            equity_at_start=state.hour_equity,
-            realised=state.hour_realised,
-            forgiven=state.hour_forgiven,
-        ),
-        equity=state.equity,
-        streak=state.consecutive_losses,
-        in_flight_cost=in_flight_cost,
-    )
-
-
 def record_trips(
-    *, account_id: UUID, trips: Iterable[Trip], numbers: dict[str, str], now: datetime
+    *, account_id: UUID, trips: Iterable[Trip], losses: Losses, now: datetime
 ) -> list[BreakerTrip]:
     """Record breakers that opened. The caller holds the account's RiskState lock.
 
     A breaker that is open already, in the same window, is not recorded twice.
     """
     recorded = []
+    numbers = breakers.numbers(losses)
     for trip in trips:
         same = BreakerTrip.objects.filter(
             account_id=account_id, kind=trip.kind.value, reset_at__isnull=True
@@ -121,7 +97,7 @@ def reset_breaker(
 
 
 def _forgive(state: RiskState, kind: BreakerKind, *, now: datetime) -> None:
-    found = losses(state)
+    found = breakers.losses_from(vars(state), now=now, equity=state.equity)
     if kind is BreakerKind.DAILY and state.day == breakers.day_start(now):
         state.day_forgiven += found.day_loss
     elif kind is BreakerKind.HOURLY and state.hour == breakers.hour_start(now):

@@ -11,8 +11,8 @@ from django.db.models import Sum
 from accounts.models import Account, User
 from markets.domain.estimators import Facts
 from risk.models import Reservation, RiskState
-from trading import copying, orders, settlement
-from trading.domain.copying import worst_cost
+from trading import copying, orders, sending, settlement
+from trading.domain.entries import worst_cost
 from trading.domain.order_state import HOLDING
 from trading.models import Decision, Entry, Fill, Order, Position
 from trading.opening import open_account
@@ -106,7 +106,7 @@ class World:
 
     def copy(self, signal: Signal, *, now: datetime | None = None) -> list[UUID]:
         made = copying.copy_signal(signal_id=signal.pk, now=now or signal.due_at)
-        orders.submit(order_ids=made, now=now or signal.due_at)
+        sending.submit(order_ids=made, now=now or signal.due_at)
         return made
 
     def buy(self, *, at: datetime | None = None, print_shares: str = "100000", **options) -> Order:
@@ -178,3 +178,5 @@ def _judge(state: RiskState) -> None:
         else:
             assert row.shares == rest
     assert state.cash >= state.reserved >= 0  # I6
+    copied = Decision.objects.filter(account=state.account, accepted=True, side="BUY")
+    assert state.day_copies == (copied.filter(at__gte=state.day).count() if state.day else 0)

@@ -14,7 +14,7 @@ from accounts.admin import ReadOnly
 from accounts.models import Account, User
 from markets import clock
 from risk.domain.presets import PRESETS
-from trading import approvals, orders
+from trading import approvals, orders, sending
 from trading.closing import CannotClose, close_position
 from trading.models import (
     Approval,
@@ -86,7 +86,7 @@ class OrderAdmin(ReadOnly):
     @admin.action(description="Approve these orders")
     def approve(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
         done = self._answer(request, chosen, approvals.approve, "Approved")
-        orders.submit(order_ids=done, now=clock.now())
+        sending.submit(order_ids=done, now=clock.now())
 
     @admin.action(description="Decline these orders")
     def decline(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
@@ -144,7 +144,7 @@ class PositionAdmin(ReadOnly):
                 )
             except CannotClose as reason:
                 why = f" {reason}"
-        orders.submit(order_ids=made, now=clock.now())
+        sending.submit(order_ids=made, now=clock.now())
         self.message_user(request, f"Selling {len(made)} of {chosen.count()}.{why}")
 
 

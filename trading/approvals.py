@@ -4,7 +4,7 @@ The first answer wins; the second tap sees the first one's outcome.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -15,14 +15,14 @@ from accounts.models import User
 from notifications.services import record
 from risk.models import Reservation, RiskState
 from trading import orders, portfolio
-from trading.domain.copying import decide_entries, decide_exit
+from trading.domain.entries import decide_entries
+from trading.domain.exits import decide_exit
 from trading.domain.order_state import OrderState
 from trading.models import Approval, Order
+from trading.proposals import SEND_WITHIN
 from venues.money import ZERO
 from venues.types import Side
 from venues.words import dollars
-
-SEND_WITHIN = timedelta(seconds=30)  # from the approval to the wire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def expire_approvals(*, now: datetime) -> int:
 def _waiting(order_id: UUID) -> Order | None:
     return (
         Order.objects.select_for_update(of=("self",))
-        .select_related("decision__signal__whale", "decision__signal__outcome__market")
+        .select_related("decision", "outcome")
         .filter(pk=order_id, state=OrderState.AWAITING_APPROVAL)
         .first()
     )
@@ -135,17 +135,19 @@ def _asked_again(order: Order, *, now: datetime) -> tuple[str, Decimal]:
 
     Returns why the order is stale, or nothing, and what it will cost at once in fee and spread.
     """
-    signal = order.decision.signal
-    if signal is None:
+    signal_id = order.decision.signal_id
+    if signal_id is None:
         return "", ZERO
-    gathered = portfolio.gather(signal=signal, now=now, account_ids=[order.account_id], again=True)
+    gathered = portfolio.gather(
+        signal_id=signal_id, now=now, account_ids=[order.account_id], again=True
+    )
     if not gathered.situations:
         return "This account does not follow the whale any more.", ZERO
     latest = order.outcome.last_price or gathered.chance.ask
     chance = replace(gathered.chance, at=now, ask=latest)
     situation = gathered.situations[0]
     if chance.side is Side.SELL:
-        answer = decide_exit(chance, situation, now=now)
+        answer = decide_exit(chance, situation)
         short = answer.intent is not None and answer.intent.shares < order.shares
         return (
             answer.sentence if answer.intent is None else "Fewer shares are left." * short

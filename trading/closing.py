@@ -1,6 +1,6 @@
 """Close a position by hand: an ordinary order, with a decision of its own."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -10,10 +10,11 @@ from django.db.models import Sum
 
 from risk.domain.reasons import Reason
 from risk.models import Reservation, RiskState
-from trading.domain.copying import MAX_LIMIT, MIN_LIMIT
-from trading.domain.order_state import OrderState
-from trading.models import Decision, Order, OrderEvent, Position
-from trading.proposals import decision_id, order_id
+from trading.domain.entries import MAX_LIMIT
+from trading.domain.exits import MIN_LIMIT
+from trading.domain.situation import Intent
+from trading.models import Order, Position
+from trading.proposals import Event, decision_id, order_fields, order_id, write
 from venues import money
 from venues.money import ZERO
 from venues.types import Side
@@ -52,11 +53,13 @@ def close_position(
             .select_related("outcome__market", "account")
             .get(pk=position_id)
         )
-        count = _sellable(position)
-        limit = _limit(position, exit_price)
-        _store(
-            position, made=made, source=source, count=count, limit=limit, by=by, why=reason, now=now
+        intent = Intent(
+            side=Side.SELL,
+            limit_price=_limit(position, exit_price),
+            shares=_sellable(position),
+            worst_cost=ZERO,
         )
+        _store(position, intent, made=made, source=source, by=by, why=reason, now=now)
     return made
 
 
@@ -87,67 +90,35 @@ def _limit(position: Position, exit_price: Decimal | None) -> Decimal:
 
 
 def _store(
-    position: Position,
-    *,
-    made: UUID,
-    source: str,
-    count: Decimal,
-    limit: Decimal,
-    by: str,
-    why: str,
-    now: datetime,
+    position: Position, intent: Intent, *, made: UUID, source: str, by: str, why: str, now: datetime
 ) -> None:
     account, outcome = position.account, position.outcome
-    decision = Decision.objects.create(
-        id=decision_id(account_id=account.pk, source=source),
-        account=account,
-        source=source,
-        outcome=outcome,
-        side=Side.SELL.value,
-        accepted=True,
-        reason=Reason.CLOSED_BY_HAND.value,
-        sentence=(
+    count, limit = intent.shares, intent.limit_price
+    decision = {
+        "id": decision_id(account_id=account.pk, source=source),
+        "account_id": account.pk,
+        "accepted": True,
+        "reason": Reason.CLOSED_BY_HAND.value,
+        "sentence": (
             f"{by} closes this position: {shares(count)} at {price(limit)} or better, about "
             f"{dollars(count * limit)}." + (f" {why}" if why else "")
         ),
-        inputs={"exit_price": str(limit), "shares": str(count)},
-        mode=account.mode,
-        at=now,
-    )
-    order = Order.objects.create(
-        id=made,
-        decision=decision,
-        account=account,
-        outcome=outcome,
-        side=Side.SELL.value,
-        state=OrderState.RESERVED.value,
-        mode=account.mode,
-        limit_price=limit,
-        shares=count,
-        worst_cost=ZERO,
+        "arithmetic": "",
+        "size": ZERO,
+        "inputs": {"exit_price": limit, "shares": count},
+        "factors": {},
+        "assumed": False,
+        "mode": account.mode,
+    }
+    event = Event(
+        source=source,
+        outcome_id=outcome.pk,
+        side=Side.SELL,
+        venue=outcome.market.venue,
         fee_rate=_fee_rate(position),
-        venue="paper" if account.is_paper else outcome.market.venue,
-        created_at=now,
-        send_by=now + timedelta(seconds=30),
-        expires_at=now,
-    )
-    OrderEvent.objects.create(
-        order=order,
-        sequence=1,
-        old=OrderState.PROPOSED.value,
-        new=OrderState.RESERVED.value,
         by=by,
-        at=now,
     )
-    Reservation.objects.create(
-        order_id=made,
-        account=account,
-        outcome=outcome,
-        entry=False,
-        amount=ZERO,
-        shares=count,
-        at=now,
-    )
+    write([decision | order_fields(intent, order=made)], event, now=now)
 
 
 def _fee_rate(position: Position) -> Decimal:

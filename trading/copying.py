@@ -1,6 +1,6 @@
 """FLOW 1, top to bottom: a whale's order becomes a decision and an order of every follower.
 
-gather (portfolio) > decide (domain.copying) > store (proposals) > submit (orders).
+gather (portfolio) > decide (domain.entries, domain.exits) > store (proposals) > submit (orders).
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,8 @@ from uuid import UUID
 from django.db import transaction
 
 from trading import portfolio, proposals
-from trading.domain.copying import decide_entries, decide_exit
+from trading.domain.entries import decide_entries
+from trading.domain.exits import decide_exit
 from venues.types import Side
 from whales.models import Signal
 
@@ -23,16 +24,14 @@ def copy_signal(
     Safe to call twice, and from several workers at once: an account that has decided keeps its
     first answer. `account_ids` narrows the pass to some accounts.
     """
-    signal = Signal.objects.select_related("whale", "outcome__market").get(pk=signal_id)
     with transaction.atomic():
         # Locks the accounts, so that two signals cannot both spend the same cash.
-        gathered = portfolio.gather(signal=signal, now=now, account_ids=account_ids)
+        gathered = portfolio.gather(signal_id=signal_id, now=now, account_ids=account_ids)
         if gathered.chance.side is Side.BUY:
             answers = decide_entries(gathered.chance, gathered.situations, now=now)
         else:
-            answers = [decide_exit(gathered.chance, each, now=now) for each in gathered.situations]
+            answers = [decide_exit(gathered.chance, each) for each in gathered.situations]
         return proposals.store(
-            signal=signal,
             gathered=gathered,
             answers=answers,
             everybody=account_ids is None,

@@ -4,14 +4,13 @@ The caller holds the account's RiskState and the order, in that order.
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
 from uuid import UUID
 
 from markets.queries import rows
 from notifications.services import record
-from risk.models import Reservation, RiskState
+from risk.models import RiskState
 from trading import positions
-from trading.domain.copying import worst_cost
+from trading.domain.entries import worst_cost
 from trading.domain.order_state import FINAL
 from trading.models import Fill, Order
 from trading.windows import after_money_moved, roll
@@ -31,12 +30,29 @@ UPDATE risk_riskstate rs SET reserved = rs.reserved - total.amount
  WHERE rs.account_id = total.account_id
 """
 
+SHRINK = """
+WITH held AS (
+  SELECT id, amount, entry FROM risk_reservation
+   WHERE order_id = %(order)s AND state = 'HELD' FOR UPDATE
+)
+UPDATE risk_reservation r
+   SET amount = least(held.amount, %(needed)s),
+       shares = CASE WHEN held.entry THEN 0 ELSE %(rest)s END,
+       immediate_cost = CASE WHEN held.amount > 0
+         THEN round(r.immediate_cost * least(held.amount, %(needed)s) / held.amount, 6)
+         ELSE 0 END
+  FROM held WHERE r.id = held.id
+RETURNING held.amount - r.amount AS freed
+"""
+
 
 def book_new(order: Order, risk: RiskState, report: OrderReport) -> None:
     """Book every fill of the report that is not on the books yet; the caller saves the order."""
     if not report.fills:
         return
-    known = set(order.fills.values_list("venue_fill_id", flat=True))
+    known: set[str] = set()
+    if order.filled_shares:
+        known.update(order.fills.values_list("venue_fill_id", flat=True))
     for fill in report.fills:
         if fill.venue_fill_id not in known:
             _book(order, risk, fill)
@@ -83,20 +99,8 @@ def _book(order: Order, risk: RiskState, report: FillReport) -> None:
 
 def _shrink_reservation(order: Order, risk: RiskState) -> None:
     """Keep exactly what the rest of the order can still cost."""
-    held = Reservation.objects.get(order_id=order.pk)
-    if held.state != Reservation.State.HELD:
-        return  # a late fill: its money was given back when the order ended
     rest = order.shares - order.filled_shares
-    if held.entry:
-        needed = worst_cost(limit=order.limit_price, shares=rest, fee_rate=order.fee_rate)
-        kept = min(held.amount, needed)
-        risk.reserved -= held.amount - kept
-        held.immediate_cost = _share_of(held.immediate_cost, kept=kept, was=held.amount)
-        held.amount = kept
-    else:
-        held.shares = rest
-    held.save(update_fields=["amount", "shares", "immediate_cost"])
-
-
-def _share_of(cost: Decimal, *, kept: Decimal, was: Decimal) -> Decimal:
-    return (cost * kept / was).quantize(Decimal("1e-6")) if was else ZERO
+    needed = worst_cost(limit=order.limit_price, shares=rest, fee_rate=order.fee_rate)
+    shrunk = rows(SHRINK, {"order": order.pk, "needed": needed, "rest": rest})
+    # No row: a late fill, whose money was given back when the order ended.
+    risk.reserved -= sum((row["freed"] for row in shrunk), ZERO)

@@ -14,6 +14,11 @@ from venues.types import Side
 from whales.models import SHARES
 
 MONEY: dict[str, Any] = {"max_digits": 20, "decimal_places": 6}
+# Of tables that grow with every decision: an index of its own would only cost, because another
+# index begins with the column or nothing looks rows up by it ...
+UNINDEXED: dict[str, Any] = {"db_index": False}
+# ... and what a referenced row already proves is not checked twice.
+REPEATED: dict[str, Any] = {"db_index": False, "db_constraint": False}
 SIDES = [(side.value, side.value) for side in Side]
 
 
@@ -22,17 +27,18 @@ class Decision(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(
-        "accounts.Account", on_delete=models.PROTECT, related_name="decisions"
+        "accounts.Account", on_delete=models.PROTECT, related_name="decisions", **UNINDEXED
     )
     source = models.CharField(max_length=100, help_text="the event that was decided on")
+    # The whale repeats the signal's; one composite foreign key proves both.
     signal = models.ForeignKey(
-        "whales.Signal", null=True, on_delete=models.PROTECT, related_name="decisions"
+        "whales.Signal", null=True, on_delete=models.PROTECT, related_name="decisions", **REPEATED
     )
     whale = models.ForeignKey(
-        "whales.Whale", null=True, on_delete=models.PROTECT, related_name="decisions"
+        "whales.Whale", null=True, on_delete=models.PROTECT, related_name="decisions", **REPEATED
     )
     outcome = models.ForeignKey(
-        "markets.Outcome", on_delete=models.PROTECT, related_name="decisions"
+        "markets.Outcome", on_delete=models.PROTECT, related_name="decisions", **UNINDEXED
     )
     side = models.CharField(max_length=4, choices=SIDES)
     accepted = models.BooleanField()
@@ -82,12 +88,19 @@ class Order(models.Model):
     """One intent to trade. `trading.orders` is its only writer."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    decision = models.OneToOneField(Decision, on_delete=models.PROTECT, related_name="order")
-    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="orders")
-    whale = models.ForeignKey(
-        "whales.Whale", null=True, on_delete=models.PROTECT, related_name="orders"
+    # Account and outcome repeat the decision's; one composite foreign key proves all three.
+    decision = models.OneToOneField(
+        Decision, on_delete=models.PROTECT, related_name="order", db_constraint=False
     )
-    outcome = models.ForeignKey("markets.Outcome", on_delete=models.PROTECT, related_name="orders")
+    account = models.ForeignKey(
+        "accounts.Account", on_delete=models.PROTECT, related_name="orders", **REPEATED
+    )
+    whale = models.ForeignKey(
+        "whales.Whale", null=True, on_delete=models.PROTECT, related_name="orders", **REPEATED
+    )
+    outcome = models.ForeignKey(
+        "markets.Outcome", on_delete=models.PROTECT, related_name="orders", **REPEATED
+    )
     side = models.CharField(max_length=4, choices=SIDES)
     state = models.CharField(max_length=17, choices=[(s.value, s.value) for s in OrderState])
     mode = models.CharField(max_length=8, help_text="the mode it was born in, kept for ever")
@@ -146,7 +159,7 @@ class Order(models.Model):
 class OrderEvent(models.Model):
     """One step of an order's life, with its evidence. Append-only."""
 
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="events")
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="events", **UNINDEXED)
     sequence = models.PositiveIntegerField()
     old = models.CharField(max_length=17, default="", blank=True)
     new = models.CharField(max_length=17)
@@ -192,7 +205,9 @@ class Fill(models.Model):
         FAILED = "FAILED"
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fills")
-    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="fills")
+    account = models.ForeignKey(
+        "accounts.Account", on_delete=models.PROTECT, related_name="fills", **UNINDEXED
+    )
     venue = models.CharField(max_length=20)
     venue_fill_id = models.CharField(max_length=200)
     print_id = models.CharField(max_length=100, default="", blank=True)
@@ -228,7 +243,7 @@ class Position(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(
-        "accounts.Account", on_delete=models.PROTECT, related_name="positions"
+        "accounts.Account", on_delete=models.PROTECT, related_name="positions", **UNINDEXED
     )
     outcome = models.ForeignKey(
         "markets.Outcome", on_delete=models.PROTECT, related_name="positions"
@@ -278,7 +293,7 @@ class Entry(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(
-        "accounts.Account", on_delete=models.PROTECT, related_name="entries"
+        "accounts.Account", on_delete=models.PROTECT, related_name="entries", **UNINDEXED
     )
     kind = models.CharField(max_length=10, choices=[(k.value, k.value) for k in EntryKind])
     source = models.CharField(max_length=240, help_text="the fill, settlement or deposit")
@@ -302,7 +317,7 @@ class Entry(models.Model):
 class Posting(models.Model):
     """One line of an entry. Never updated; a mistake is reversed by a new entry."""
 
-    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="postings")
+    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="postings", **UNINDEXED)
     book = models.CharField(max_length=9, choices=[(b.value, b.value) for b in Book])
     amount = models.DecimalField(**MONEY)
 
@@ -319,7 +334,7 @@ class EquityPoint(models.Model):
     """Equity at mark at a moment that mattered; the line of the chart."""
 
     account = models.ForeignKey(
-        "accounts.Account", on_delete=models.PROTECT, related_name="equity_points"
+        "accounts.Account", on_delete=models.PROTECT, related_name="equity_points", **UNINDEXED
     )
     at = models.DateTimeField()
     equity = models.DecimalField(**MONEY)

@@ -1,26 +1,24 @@
-"""The life of an order after its proposal: prepare, claim, send, and record evidence.
+"""The life of an order after its proposal: what became of it, and every move along the table.
 
 Each step is a conditional move or holds the order's lock, so every call is safe to repeat.
 The lock order is account (RiskState), order, position.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from accounts.venues import LiveTradingOff, open_venue
+from accounts.venues import open_venue
 from markets.queries import rows
-from risk.domain.breakers import Trip
 from risk.models import RiskState
-from trading import fills, portfolio
+from trading import fills
 from trading.domain.order_state import FINAL, HOLDING, NEXT, OrderState, check_move
 from trading.models import Order
 from trading.paper import Tape
-from venues.errors import NotSent, Refused, Unknown
+from venues.errors import NotSent, Unknown
 from venues.protocol import Venue
 from venues.types import OrderReport, OrderRequest, OrderStatus, Side
 
@@ -31,12 +29,6 @@ LOCK_ACCOUNTS = """
 SELECT account_id FROM risk_riskstate
  WHERE account_id IN (SELECT account_id FROM trading_order WHERE id = ANY(%(orders)s))
  ORDER BY account_id FOR UPDATE
-"""
-ACKNOWLEDGE = """
-UPDATE trading_order w SET state = 'LIVE', venue_order_id = t.venue_id
-  FROM unnest(%(ids)s::uuid[], %(venue_ids)s::text[]) AS t(id, venue_id)
- WHERE w.id = t.id AND w.state = 'SENDING'
-RETURNING w.id
 """
 EXPIRE = """
 UPDATE trading_order SET state = 'EXPIRED' WHERE id = ANY(%(ids)s) AND state = %(old)s RETURNING id
@@ -50,120 +42,6 @@ SELECT t.id,
   FROM unnest(%(ids)s::uuid[], %(olds)s::text[], %(news)s::text[], %(sentences)s::text[],
               %(bys)s::text[]) WITH ORDINALITY AS t(id, old, new, sentence, by, place)
 """
-
-
-def submit(*, order_ids: Sequence[UUID], now: datetime) -> None:
-    """Send reserved orders: check once more, fix the bytes, claim, send, record.
-
-    The venue is called without lock or transaction, once for each order, ever.
-    """
-    accepted: list[tuple[UUID, OrderReport]] = []
-    going = _prepare_and_claim(order_ids, now=now)
-    tape = Tape(going, now=now)
-    for order in going:
-        try:
-            report = venue_for(order, tape).place(request_for(order))
-        except Refused as refusal:
-            _finish(order.pk, S.REJECTED, str(refusal), now=now)
-        except NotSent as reason:
-            _finish(order.pk, S.REJECTED, f"Nothing was sent: {reason}", now=now)
-        except Unknown as doubt:
-            with transaction.atomic():
-                move(_lock(order.pk), S.UNKNOWN, sentence=str(doubt), now=now)
-        else:
-            if report.status is OrderStatus.LIVE and not report.fills:
-                accepted.append((order.pk, report))
-            else:
-                apply_evidence(order_id=order.pk, report=report, now=now)
-    _acknowledge(accepted, now=now)
-
-
-def _prepare_and_claim(order_ids: Sequence[UUID], *, now: datetime) -> list[Order]:
-    """Ask the gate again with fresh facts, fix what will be sent, and win the right to send it.
-
-    Returns the orders that this caller, and nobody else, sends.
-    """
-    if not order_ids:
-        return []
-    told: list[Told] = []
-    going: list[Order] = []
-    with transaction.atomic():
-        lock_accounts(order_ids)
-        found = list(_related().filter(pk__in=order_ids, state__in=[S.RESERVED, S.PREPARED]))
-        trips = portfolio.open_trips([order.account_id for order in found], now=now)
-        stops = portfolio.read_stops()
-        for order in found:
-            why = _refusal_now(order, stops=stops, trips=trips.get(order.account_id, ()), now=now)
-            if why:
-                fills.release([order.pk])
-                move(order, S.DENIED, sentence=why, now=now, reason=why)
-                continue
-            if order.state == S.RESERVED:
-                told.append((order.pk, S.RESERVED, S.PREPARED, "", ""))
-            told.append((order.pk, S.PREPARED, S.SENDING, "", ""))
-            going.append(order)
-        _send_state(going, now=now)
-        _tell(told, now=now)
-    return going
-
-
-def _send_state(going: Sequence[Order], *, now: datetime) -> None:
-    lifetime = timedelta(seconds=settings.PAPER_ORDER_LIFETIME_SECONDS)
-    ids = [order.pk for order in going]
-    if not ids:
-        return
-    Order.objects.filter(pk__in=ids, state=S.RESERVED).update(
-        state=S.PREPARED, sent_at=now, expires_at=now + lifetime
-    )
-    Order.objects.filter(pk__in=ids, state=S.PREPARED).update(state=S.SENDING)
-    for order in going:
-        if order.state == S.RESERVED:
-            order.sent_at, order.expires_at = now, now + lifetime
-        order.state = S.SENDING
-
-
-def _refusal_now(
-    order: Order, *, stops: portfolio.Stops, trips: Sequence[Trip], now: datetime
-) -> str:
-    """Return why an order that was reserved may not be sent any more, or an empty string."""
-    if now > order.send_by:
-        return "It waited too long to be sent; the market may have moved."
-    mode = portfolio.mode_refusal(order.mode)
-    if mode:
-        return mode.sentence
-    entry = order.side == Side.BUY
-    stopped = stops.words(
-        account_id=order.account_id,
-        whale=order.whale.address if order.whale else "",
-        venue=order.outcome.market.venue,
-        entries=entry,
-    )
-    if stopped:
-        return stopped
-    if order.outcome.market.status != "OPEN":
-        return "This market is closed."
-    if entry and trips:
-        return "A breaker opened before this order was sent."
-    try:
-        venue_for(order, Tape([], now=now))
-    except LiveTradingOff as off:
-        return str(off)
-    return ""
-
-
-def _acknowledge(accepted: Sequence[tuple[UUID, OrderReport]], *, now: datetime) -> None:
-    """Record that a venue took the orders and has matched nothing yet."""
-    if not accepted:
-        return
-    with transaction.atomic():
-        moved = rows(
-            ACKNOWLEDGE,
-            {
-                "ids": [order_id for order_id, _ in accepted],
-                "venue_ids": [report.venue_order_id for _, report in accepted],
-            },
-        )
-        _tell([(row["id"], S.SENDING, S.LIVE, "", "") for row in moved], now=now)
 
 
 def venue_for(order: Order, tape: Tape) -> Venue:
@@ -218,14 +96,14 @@ def _expire(order_ids: Sequence[UUID], *, old: OrderState, now: datetime) -> Non
         moved = rows(EXPIRE, {"ids": list(order_ids), "old": old.value})
         ids = [row["id"] for row in moved]
         fills.release(ids)
-        _tell([(order_id, old, S.EXPIRED, "", "") for order_id in ids], now=now)
+        tell([(order_id, old, S.EXPIRED, "", "") for order_id in ids], now=now)
 
 
 def cancel(*, order_id: UUID, by: str, now: datetime) -> None:
     """Take back what still rests. Fills that came first stay. Goes on where a crash left it."""
     with transaction.atomic():
         lock_accounts([order_id])
-        order = _lock(order_id)
+        order = lock(order_id)
         if S.CANCEL_PENDING in NEXT[S(order.state)]:
             move(order, S.CANCEL_PENDING, now=now, by=by)
         elif order.state != S.CANCEL_PENDING:
@@ -241,8 +119,7 @@ def apply_evidence(*, order_id: UUID, report: OrderReport, now: datetime) -> Non
     and a report that would move the order backwards changes nothing.
     """
     with transaction.atomic():
-        account_id = Order.objects.values_list("account_id", flat=True).get(pk=order_id)
-        risk = RiskState.objects.select_for_update().get(pk=account_id)
+        risk = RiskState.objects.select_for_update(of=("self",)).get(account__orders=order_id)
         order = Order.objects.select_for_update().get(pk=order_id)
         fills.book_new(order, risk, report)
         changed = ["venue_order_id", "filled_shares", "filled_cost", "fees"]
@@ -262,7 +139,7 @@ def deny(*, order_id: UUID, why: str, now: datetime, by: str = "") -> bool:
     """Refuse an order that has not been sent. Returns whether there was something to refuse."""
     with transaction.atomic():
         lock_accounts([order_id])
-        order = _lock(order_id)
+        order = lock(order_id)
         if S.DENIED not in NEXT[S(order.state)]:
             return False
         fills.release([order.pk])
@@ -287,17 +164,7 @@ def move(
     if reason:
         order.reason = reason
     order.save(update_fields=["state", "reason", *save])
-    _tell([(order.pk, old, new, sentence, by)], now=now)
-
-
-def unsent(*, now: datetime) -> list[UUID]:
-    """Return orders that wait to be sent, oldest first; a crash may have left them on the way."""
-    return list(
-        Order.objects.unsent()
-        .filter(created_at__lte=now)
-        .order_by("created_at", "decision__source")
-        .values_list("pk", flat=True)
-    )
+    tell([(order.pk, old, new, sentence, by)], now=now)
 
 
 def lock_accounts(order_ids: Sequence[UUID]) -> None:
@@ -305,25 +172,19 @@ def lock_accounts(order_ids: Sequence[UUID]) -> None:
     rows(LOCK_ACCOUNTS, {"orders": list(order_ids)})
 
 
-def _related() -> QuerySet[Order]:
+def related() -> QuerySet[Order]:
     return Order.objects.select_for_update(of=("self",)).select_related(
         "account", "whale", "outcome__market"
     )
 
 
-def _lock(order_id: UUID) -> Order:
-    return _related().get(pk=order_id)
+def lock(order_id: UUID) -> Order:
+    """Lock one order, after its account: see `lock_accounts`."""
+    return related().get(pk=order_id)
 
 
-def _finish(order_id: UUID, state: OrderState, why: str, *, now: datetime) -> None:
-    with transaction.atomic():
-        lock_accounts([order_id])
-        order = _lock(order_id)
-        fills.release([order.pk])
-        move(order, state, sentence=why, now=now, reason=why)
-
-
-def _tell(told: Sequence[Told], *, now: datetime) -> None:
+def tell(told: Sequence[Told], *, now: datetime) -> None:
+    """Record steps that orders took; the caller made them in the same transaction."""
     if not told:
         return
     ids, olds, news, sentences, bys = zip(*told, strict=True)

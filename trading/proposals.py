@@ -4,23 +4,25 @@ Decision, Order, its first event, its Reservation and the new RiskState are writ
 not at all; an account that has decided already keeps its first answer.
 """
 
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
+import orjson
 from django.conf import settings
-from django.db import connection
 
-from risk.domain.breakers import Trip
+from markets.queries import rows
 from risk.services import record_trips
-from trading.domain.copying import Answer, Intent, Situation
 from trading.domain.order_state import OrderState
+from trading.domain.situation import Answer, Intent, Situation
 from trading.portfolio import Gathered
-from venues.words import dollars
-from whales.models import Signal
+from venues.money import ZERO
+from venues.types import Side
+
+SEND_WITHIN = timedelta(seconds=30)  # from the decision to the wire
 
 STORE = """
 WITH rows AS (
@@ -53,7 +55,7 @@ WITH rows AS (
   RETURNING id, state
 ), told AS (
   INSERT INTO trading_orderevent (order_id, sequence, old, new, sentence, evidence, by, at)
-  SELECT id, 1, 'PROPOSED', state, '', '{}'::jsonb, '', %(now)s FROM ordered
+  SELECT id, 1, 'PROPOSED', state, '', '{}'::jsonb, %(by)s, %(now)s FROM ordered
 ), reserved AS (
   INSERT INTO risk_reservation (order_id, account_id, outcome_id, entry, amount, shares,
          immediate_cost, state, at)
@@ -63,13 +65,29 @@ WITH rows AS (
 ), risked AS (
   UPDATE risk_riskstate rs
      SET reserved = rs.reserved + CASE fresh.state WHEN 'RESERVED' THEN fresh.held ELSE 0 END,
-         equity = fresh.equity, high_water = fresh.high_water
+         day_copies = rs.day_copies + (fresh.accepted AND %(side)s = 'BUY')::int,
+         equity = coalesce(fresh.equity, rs.equity),
+         high_water = coalesce(fresh.high_water, rs.high_water)
     FROM fresh WHERE fresh.account_id = rs.account_id
 ), done AS (
   UPDATE whales_signal SET state = 'DECIDED' WHERE id = %(signal)s AND %(everybody)s
 )
 SELECT order_id FROM fresh WHERE order_id IS NOT NULL ORDER BY account_id
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What was decided on, the same for all accounts of a pass."""
+
+    source: str
+    outcome_id: int
+    side: Side
+    venue: str
+    fee_rate: Decimal
+    signal_id: int | None = None
+    whale_id: int | None = None
+    by: str = ""  # the person who decided, if it was one
 
 
 def decision_id(*, account_id: UUID, source: str) -> UUID:
@@ -83,7 +101,6 @@ def order_id(*, account_id: UUID, source: str) -> UUID:
 
 def store(
     *,
-    signal: Signal,
     gathered: Gathered,
     answers: Sequence[Answer],
     everybody: bool,
@@ -93,38 +110,59 @@ def store(
 
     `everybody` says that no follower is left, which makes the signal decided.
     """
-    rows = [
-        _row(signal, each, answer, gathered)
+    chance = gathered.chance
+    event = Event(
+        source=chance.source,
+        outcome_id=chance.outcome_id,
+        side=chance.side,
+        venue=chance.venue,
+        fee_rate=chance.fee_rate,
+        signal_id=chance.signal_id,
+        whale_id=chance.whale_id,
+    )
+    proposed = [
+        _row(each, answer, gathered)
         for each, answer in zip(gathered.situations, answers, strict=True)
     ]
-    parameters: dict[str, Any] = {
-        "everybody": everybody,
-        "rows": json.dumps(rows, default=str),
-        "source": signal.source,
-        "signal": signal.pk,
-        "whale": signal.whale_id,
-        "outcome": signal.outcome_id,
-        "side": signal.side,
-        "fee_rate": gathered.chance.fee_rate,
-        "venue": signal.outcome.market.venue,
-        "now": now,
-        "send_by": now + timedelta(seconds=30),
-        "expires_at": now + timedelta(minutes=settings.APPROVAL_MINUTES),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(STORE, parameters)
-        made = [row[0] for row in cursor.fetchall()]
+    made = write(proposed, event, everybody=everybody, now=now)
     for each, answer in zip(gathered.situations, answers, strict=True):
         if answer.trips:
-            _trip(each, answer.trips, now=now)
+            record_trips(
+                account_id=each.account_id, trips=answer.trips, losses=each.losses, now=now
+            )
     return made
 
 
-def _row(signal: Signal, each: Situation, answer: Answer, gathered: Gathered) -> dict[str, Any]:
-    account = gathered.rows[each.account_id]
+def write(
+    proposed: Sequence[dict[str, Any]], event: Event, *, now: datetime, everybody: bool = False
+) -> list[UUID]:
+    """Write decisions with the orders they make; the caller holds the accounts' RiskState."""
+    made = rows(
+        STORE,
+        {
+            "rows": orjson.dumps(proposed, default=str).decode(),
+            "source": event.source,
+            "signal": event.signal_id,
+            "whale": event.whale_id,
+            "outcome": event.outcome_id,
+            "side": event.side.value,
+            "fee_rate": event.fee_rate,
+            "venue": event.venue,
+            "by": event.by,
+            "everybody": everybody,
+            "now": now,
+            "send_by": now + SEND_WITHIN,
+            "expires_at": now + timedelta(minutes=settings.APPROVAL_MINUTES),
+        },
+    )
+    return [row["order_id"] for row in made]
+
+
+def _row(each: Situation, answer: Answer, gathered: Gathered) -> dict[str, Any]:
+    account, source = gathered.rows[each.account_id], gathered.chance.source
     waits = account["mode"] == "APPROVAL" or account["rehearsal"]
     row: dict[str, Any] = {
-        "id": decision_id(account_id=each.account_id, source=signal.source),
+        "id": decision_id(account_id=each.account_id, source=source),
         "account_id": each.account_id,
         "accepted": answer.intent is not None,
         "reason": answer.reason.value,
@@ -141,36 +179,22 @@ def _row(signal: Signal, each: Situation, answer: Answer, gathered: Gathered) ->
     }
     if answer.intent is not None:
         state = OrderState.AWAITING_APPROVAL if waits else OrderState.RESERVED
-        row |= _order_fields(signal, each, answer.intent, state)
+        order = order_id(account_id=each.account_id, source=source)
+        row |= order_fields(answer.intent, order=order, state=state)
     return row
 
 
-def _order_fields(
-    signal: Signal, each: Situation, intent: Intent, state: OrderState
+def order_fields(
+    intent: Intent, *, order: UUID, state: OrderState = OrderState.RESERVED
 ) -> dict[str, Any]:
+    """Return the part of a row that makes an order."""
     return {
-        "order_id": order_id(account_id=each.account_id, source=signal.source),
+        "order_id": order,
         "state": state.value,
         "limit_price": intent.limit_price,
         "shares": intent.shares,
         "worst_cost": intent.worst_cost,
         "held": intent.worst_cost,
-        "held_shares": intent.shares if intent.side.value == "SELL" else Decimal(0),
+        "held_shares": intent.shares if intent.side is Side.SELL else ZERO,
         "immediate_cost": intent.immediate_cost,
     }
-
-
-def _trip(each: Situation, trips: Sequence[Trip], *, now: datetime) -> None:
-    record_trips(
-        account_id=each.account_id,
-        trips=trips,
-        numbers={
-            "equity": dollars(each.equity),
-            "equity_at_day_start": dollars(each.losses.day.equity_at_start),
-            "equity_at_hour_start": dollars(each.losses.hour.equity_at_start),
-            "realised_today": dollars(each.losses.day.realised),
-            "realised_this_hour": dollars(each.losses.hour.realised),
-            "losses_in_a_row": str(each.losses.streak),
-        },
-        now=now,
-    )

@@ -10,8 +10,10 @@ from django.db.models import Count, F, Max, Q, Sum
 
 from accounts.models import Account
 from markets.queries import snapshot
+from risk.domain.breakers import losses_from
 from risk.models import RiskState
-from trading import portfolio
+from risk.stops import open_trips
+from trading import exposure
 from trading.models import Entry, EquityPoint, Fill, Position, Posting
 from venues.money import ZERO, nearest_cents
 
@@ -78,13 +80,10 @@ def summary(*, account: Account, now: datetime) -> Summary:
 def _summary(account: Account, now: datetime) -> Summary:
     ids = [account.pk]
     state = RiskState.objects.get(account=account)
-    usage = portfolio.by_account(
-        portfolio.USAGE, {"accounts": ids, "market": None, "category": None, "now": now}
-    ).get(account.pk, {})
-    worth = usage.get("worth", ZERO)
+    worth = exposure.worth_of(ids, now=now).get(account.pk, ZERO)
     books = ledger_sums(account.pk)
     closed = _closed(account.pk)
-    window = portfolio.current_losses(state, equity=books["CASH"] + worth, now=now)
+    window = losses_from(vars(state), now=now, equity=books["CASH"] + worth)
     return Summary(
         account=account,
         cash=books["CASH"],
@@ -104,9 +103,7 @@ def _summary(account: Account, now: datetime) -> Summary:
         average_roi=closed["average_roi"],
         max_drawdown=_max_drawdown(account.pk),
         open_positions=Position.objects.filter(account=account, closed_at__isnull=True).count(),
-        breakers=tuple(
-            trip.kind.value for trip in portfolio.open_trips(ids, now=now).get(account.pk, ())
-        ),
+        breakers=tuple(trip.kind.value for trip in open_trips(ids, now=now).get(account.pk, ())),
     )
 
 

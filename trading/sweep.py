@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from trading import approvals, copying, orders, settlement
+from trading import approvals, copying, orders, sending, settlement
 from trading.domain.order_state import OrderState
 from trading.models import Order
 
@@ -13,15 +13,15 @@ def sweep(*, now: datetime) -> dict[str, int]:
     for signal_id in signals:
         copying.copy_signal(signal_id=signal_id, now=now)
     expired = approvals.expire_approvals(now=now)
-    unsent = orders.unsent(now=now)
-    orders.submit(order_ids=unsent, now=now)
+    unsent = sending.unsent(now=now)
+    sending.submit(order_ids=unsent, now=now)
     # A paper order whose sender died: the paper venue answers from the rows alone.
-    sending = list(
+    in_doubt = list(
         Order.objects.filter(state=OrderState.SENDING, mode="PAPER")
         .order_by("created_at", "decision__source")
         .values_list("pk", flat=True)
     )
-    orders.poll(order_ids=sending, now=now)
+    orders.poll(order_ids=in_doubt, now=now)
     for order_id in Order.objects.filter(state=OrderState.CANCEL_PENDING, mode="PAPER").values_list(
         "pk", flat=True
     ):
@@ -31,6 +31,6 @@ def sweep(*, now: datetime) -> dict[str, int]:
         "signals": len(signals),
         "expired": expired,
         "unsent": len(unsent),
-        "sending": len(sending),
+        "sending": len(in_doubt),
         "settled": len(settled),
     }

@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from markets import clock
-from trading import approvals, copying, orders, settlement
+from trading import approvals, copying, sending, settlement
 from trading.sweep import sweep
 
 
@@ -18,7 +18,7 @@ def process_signal(*, signal_id: int) -> None:
 
 @shared_task(acks_late=True)
 def submit_order(*, order_id: str) -> None:
-    orders.submit(order_ids=[UUID(order_id)], now=clock.now())
+    sending.submit(order_ids=[UUID(order_id)], now=clock.now())
 
 
 @shared_task(acks_late=True)

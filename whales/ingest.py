@@ -1,12 +1,13 @@
 """Store whale trades once, and add fills up into signals. The only writer of both."""
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Min
 
 from markets.domain.estimators import Facts
@@ -14,7 +15,7 @@ from markets.models import Market, Outcome
 from markets.queries import rows
 from venues.types import Side, Trade
 from whales.domain.signal import WhaleFill, WhaleOrder, group, sold_fraction
-from whales.models import Follow, Signal, Whale, WhaleTrade
+from whales.models import Follow, Signal, WhaleTrade
 
 CATEGORY_WORDS = (
     ("Politics", ("senate", "governor", "house", "president", "election", "nominee", "republican")),
@@ -22,8 +23,8 @@ CATEGORY_WORDS = (
     ("Sports", ("nba", "nfl", "nhl", "mlb", "ucl", " vs. ", "win on 20", "super bowl")),
 )
 
-# Every trade of the batch is stored unless it is there already, and the newest print of each
-# outcome becomes its last price; time never goes back.
+# Every trade of the batch is stored unless it is there already, the newest print of each outcome
+# becomes its last price (time never goes back), and the feed moves on, all at once.
 STORE = """
 WITH batch AS (
   SELECT * FROM unnest(
@@ -36,12 +37,32 @@ WITH batch AS (
     FROM (SELECT DISTINCT ON (outcome) outcome, price, at
             FROM batch ORDER BY outcome, at DESC, place DESC) new
    WHERE o.id = new.outcome AND (o.last_at IS NULL OR o.last_at <= new.at)
+), stored AS (
+  INSERT INTO whales_whaletrade
+         (whale_id, outcome_id, transaction, counter, side, price, shares, at, pending)
+  SELECT whale, outcome, transaction, counter, side, price, shares, at, pending
+    FROM batch ORDER BY place
+  ON CONFLICT DO NOTHING
+  RETURNING id
+), found AS (
+  SELECT (SELECT count(*) FROM stored) AS new, (SELECT count(*) FROM batch) AS all
+), moved AS (
+  UPDATE markets_feed SET position = %(position)s, clock_at = %(clock_at)s,
+         duplicates = duplicates + found.all - found.new, seen_at = clock_timestamp()
+    FROM found WHERE id = %(feed)s
 )
-INSERT INTO whales_whaletrade
-       (whale_id, outcome_id, transaction, counter, side, price, shares, at, pending)
-SELECT whale, outcome, transaction, counter, side, price, shares, at, pending
-  FROM batch ORDER BY place
-ON CONFLICT DO NOTHING
+SELECT new FROM found
+"""
+LEARN_WHALES = """
+WITH new AS (
+  INSERT INTO whales_whale (address, name, own)
+  SELECT address, '', false FROM unnest(%(addresses)s::text[]) WITH ORDINALITY AS t(address, place)
+   ORDER BY place
+  ON CONFLICT DO NOTHING
+  RETURNING address, id
+)
+SELECT address, id FROM new
+UNION ALL SELECT address, id FROM whales_whale WHERE address = ANY(%(addresses)s)
 """
 
 WAITING = """
@@ -51,8 +72,18 @@ SELECT t.id, t.whale_id, t.outcome_id, m.external_id AS market, o.token, t.side,
   JOIN markets_outcome o ON o.id = t.outcome_id JOIN markets_market m ON m.id = o.market_id
  WHERE t.pending AND t.at <= %(now)s ORDER BY t.at, t.id FOR UPDATE OF t
 """
-COVER = """
-UPDATE whales_whaletrade SET pending = false, signal_id = %(signal)s WHERE id = ANY(%(fills)s)
+MAKE_SIGNAL = """
+WITH made AS (
+  INSERT INTO whales_signal (whale_id, outcome_id, source, side, shares, price, fills,
+         sold_fraction, facts, at, due_at, state)
+  VALUES (%(whale_id)s, %(outcome_id)s, %(source)s, %(side)s, %(shares)s, %(price)s, %(fills)s,
+         %(sold_fraction)s, %(facts)s::jsonb, %(at)s, %(due_at)s, %(state)s)
+  RETURNING id
+), covered AS (
+  UPDATE whales_whaletrade t SET pending = false, signal_id = made.id
+    FROM made WHERE t.id = ANY(%(covered)s)
+)
+SELECT id FROM made
 """
 HELD_BEFORE = """
 SELECT coalesce(sum(CASE side WHEN 'BUY' THEN shares ELSE -shares END), 0) AS held
@@ -66,6 +97,15 @@ SELECT coalesce(sum(CASE side WHEN 'BUY' THEN shares ELSE -shares END), 0) AS he
 class Stored:
     new: int
     duplicates: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """How far a feed has been read."""
+
+    feed: int
+    position: int  # rows dealt with
+    clock_at: datetime | None
 
 
 def category_of(title: str) -> str:
@@ -88,9 +128,12 @@ class Ingest:
         self._whales: dict[str, int] = {}
         self._outcomes: dict[tuple[str, str], int] = {}
 
-    def store(self, trades: Sequence[Trade]) -> Stored:
-        """Store each trade once, with its whale, market and outcome, and move the last prices."""
-        if not trades:
+    def store(self, trades: Sequence[Trade], *, moved: Moved | None = None) -> Stored:
+        """Store each trade once, with its whale, market and outcome, and move the last prices.
+
+        `moved` says how far that brings a feed; it is kept in the same statement.
+        """
+        if not trades and moved is None:
             return Stored(new=0, duplicates=0)
         with transaction.atomic(savepoint=False):
             self._learn_whales({trade.wallet for trade in trades} - self._whales.keys())
@@ -108,19 +151,14 @@ class Ingest:
                 "ats": [trade.at for trade in trades],
                 "pending": [whale in followed for whale in whales],
             }
-            with connection.cursor() as cursor:
-                cursor.execute(STORE, columns)
-                new = cursor.rowcount
+            feed = asdict(moved) if moved else dict.fromkeys(("feed", "position", "clock_at"))
+            new = rows(STORE, {**columns, **feed})[0]["new"]
         return Stored(new=new, duplicates=len(trades) - new)
 
     def _learn_whales(self, addresses: set[str]) -> None:
-        if not addresses:
-            return
-        Whale.objects.bulk_create(
-            [Whale(address=address) for address in sorted(addresses)], ignore_conflicts=True
-        )
-        found = Whale.objects.filter(address__in=addresses).values_list("address", "pk")
-        self._whales.update(dict(found))
+        if addresses:
+            found = rows(LEARN_WHALES, {"addresses": sorted(addresses)})
+            self._whales.update({row["address"]: row["id"] for row in found})
 
     def _learn_outcomes(self, trades: Sequence[Trade]) -> None:
         missing = {
@@ -205,7 +243,7 @@ def _store_signal(
 ) -> Signal:
     """Store one signal; the caller holds its fills, so nobody else can."""
     first = order.first
-    signal = Signal.objects.create(
+    signal = Signal(
         whale_id=first.whale_id,
         outcome_id=first.outcome_id,
         source=f"{first.transaction}:{first.side.value}:{first.counter}",
@@ -218,7 +256,9 @@ def _store_signal(
         at=first.at,
         due_at=first.at + window,
     )
-    rows(COVER, {"signal": signal.pk, "fills": [fill.id for fill in order.fills]})
+    columns = {**vars(signal), "facts": json.dumps(signal.facts)}
+    made = rows(MAKE_SIGNAL, {**columns, "covered": [fill.id for fill in order.fills]})
+    signal.pk = made[0]["id"]
     return signal
 
 

@@ -39,7 +39,9 @@ class Signal(models.Model):
         NEW = "NEW"
         DECIDED = "DECIDED"
 
-    whale = models.ForeignKey(Whale, on_delete=models.PROTECT, related_name="signals")
+    whale = models.ForeignKey(
+        Whale, on_delete=models.PROTECT, related_name="signals", db_index=False
+    )
     outcome = models.ForeignKey(Outcome, on_delete=models.PROTECT, related_name="signals")
     side = models.CharField(max_length=4, choices=SIDES)
     source = models.CharField(max_length=100, unique=True, help_text="names the first fill")
@@ -66,8 +68,12 @@ class Signal(models.Model):
 class WhaleTrade(models.Model):
     """One fill of one wallet, stored once."""
 
-    whale = models.ForeignKey(Whale, on_delete=models.PROTECT, related_name="trades")
-    outcome = models.ForeignKey(Outcome, on_delete=models.PROTECT, related_name="trades")
+    whale = models.ForeignKey(
+        Whale, on_delete=models.PROTECT, related_name="trades", db_index=False
+    )
+    outcome = models.ForeignKey(
+        Outcome, on_delete=models.PROTECT, related_name="trades", db_index=False
+    )
     transaction = models.CharField(max_length=80)
     counter = models.BigIntegerField()
     side = models.CharField(max_length=4, choices=SIDES)

@@ -2,10 +2,13 @@
 is a function of the time passed in, and a trip of an older window simply no longer applies.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
+from typing import Any
 
 from risk.domain.presets import Limits
 from risk.domain.reasons import Reason, Refusal
@@ -26,10 +29,12 @@ REASONS = {
 }
 
 
+@lru_cache(maxsize=64)  # asked for every account of a pass
 def day_start(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+@lru_cache(maxsize=64)
 def hour_start(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
@@ -66,6 +71,47 @@ class Losses:
     @property
     def hour_loss(self) -> Decimal:
         return self.hour.loss(equity=self.equity)
+
+
+def losses_from(
+    row: Mapping[str, Any], *, now: datetime, equity: Decimal, in_flight_cost: Decimal = ZERO
+) -> Losses:
+    """Return the losses of the day and hour of `now` from the columns of a RiskState.
+
+    The row may be of an older window: in the new one nothing happened yet, and it began with what
+    the account was last seen worth.
+    """
+    return Losses(
+        day=_window(row, "day", start=day_start(now)),
+        hour=_window(row, "hour", start=hour_start(now)),
+        equity=equity,
+        streak=row["consecutive_losses"],
+        in_flight_cost=in_flight_cost,
+    )
+
+
+def _window(row: Mapping[str, Any], name: str, *, start: datetime) -> Window:
+    began: datetime | None = row[name]
+    if began is None or began < start:
+        return Window(start=start, equity_at_start=row["equity"], realised=ZERO)
+    return Window(
+        start=began,
+        equity_at_start=row[f"{name}_equity"],
+        realised=row[f"{name}_realised"],
+        forgiven=row[f"{name}_forgiven"],
+    )
+
+
+def numbers(losses: Losses) -> dict[str, str]:
+    """Return what a trip keeps for the person who asks why."""
+    return {
+        "equity": dollars(losses.equity),
+        "equity_at_day_start": dollars(losses.day.equity_at_start),
+        "equity_at_hour_start": dollars(losses.hour.equity_at_start),
+        "realised_today": dollars(losses.day.realised),
+        "realised_this_hour": dollars(losses.hour.realised),
+        "losses_in_a_row": str(losses.streak),
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from backtest import recordings, resolutions
-from backtest.recordings import BadRow, Skipped, UnreadableRecording
+from backtest.formats import UnreadableRecording
+from backtest.recordings import BadRow, Skipped
 from backtest.resolutions import BadResolutions
 from venues.types import Side, Trade
 

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import override_settings
 
 from backtest import answers, demo, sample, setting_up
-from backtest.replay import OwnHands, Replay
+from backtest.hands import OwnHands
+from backtest.replay import Replay
 from markets.models import Feed
 from polymix import embedded
 from tests.world import assert_invariants
@@ -115,6 +117,14 @@ def test_stopping_and_going_on_many_times_gives_the_same_books(reference, tape):
     assert books(plan) == reference
 
 
+@override_settings(LIVE_TRADING=True)
+def test_a_recording_never_runs_where_real_money_may_be_traded(db, tape):
+    with pytest.raises(setting_up.CannotReplay, match="LIVE_TRADING is true"):
+        plan_for(tape)
+
+    assert not Feed.objects.exists()
+
+
 class Crash(Exception):
     pass
 
@@ -134,7 +144,7 @@ class DyingHands(OwnHands):
 
             copying.copy_signal(signal_id=signal_id, now=now)
             raise Crash  # decided and reserved, nothing sent
-        super().copy(signal_id, now=now)
+        return super().copy(signal_id, now=now)
 
     def settle(self, *, now):
         self.count += 1

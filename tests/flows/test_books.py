@@ -12,7 +12,7 @@ from risk.domain.breakers import BreakerKind
 from risk.models import BreakerTrip, Reservation, RiskProfile, RiskState
 from risk.services import NothingToReset, reset_breaker
 from tests.world import NOBODY, World, assert_invariants, trade
-from trading import approvals, orders, settlement
+from trading import approvals, orders, sending, settlement
 from trading.closing import CannotClose, close_position
 from trading.domain.order_state import OrderState
 from trading.models import Entry, Order, Position
@@ -83,7 +83,7 @@ def test_a_position_is_closed_by_hand_once_for_one_key(world: World):
 
     made = close_position(**ask, exit_price=Decimal("0.50"))
     again = close_position(**ask, exit_price=Decimal("0.50"))
-    orders.submit(order_ids=[made], now=later)
+    sending.submit(order_ids=[made], now=later)
     filled = later + timedelta(minutes=1)
     world.see(trade(at=filled, side=Side.SELL, price="0.60", wallet=NOBODY, shares="9999999"))
     orders.poll(order_ids=[made], now=filled)
@@ -126,7 +126,7 @@ def test_an_approved_rehearsal_is_sent_and_filled(rehearsal: World):
 
     first = approvals.approve(order_id=waiting, by=rehearsal.owner, now=soon)
     second = approvals.approve(order_id=waiting, by=rehearsal.owner, now=soon)
-    orders.submit(order_ids=[waiting], now=soon)
+    sending.submit(order_ids=[waiting], now=soon)
 
     assert first.counted
     assert not second.counted

@@ -9,7 +9,7 @@ from django.db import connection
 
 from risk.models import RiskProfile, RiskState
 from tests.world import World, assert_invariants, trade
-from trading import approvals, copying, orders
+from trading import approvals, copying, sending
 from trading.models import Decision, Order
 
 SIGNALS = 200
@@ -87,7 +87,7 @@ def test_the_same_signal_from_many_workers_makes_one_order(world: World):
 
     def act():
         made = copying.copy_signal(signal_id=signal.pk, now=signal.due_at)
-        orders.submit(order_ids=made, now=signal.due_at)
+        sending.submit(order_ids=made, now=signal.due_at)
 
     in_parallel([act] * 20)
 
@@ -99,7 +99,7 @@ def test_one_order_sent_by_many_workers_is_sent_once(world: World):
     signal = world.signal(trade(at=world.now))
     made = copying.copy_signal(signal_id=signal.pk, now=signal.due_at)
 
-    in_parallel([lambda: orders.submit(order_ids=made, now=signal.due_at)] * 20)
+    in_parallel([lambda: sending.submit(order_ids=made, now=signal.due_at)] * 20)
 
     states = list(Order.objects.get().events.order_by("sequence").values_list("new", flat=True))
     assert states == ["RESERVED", "PREPARED", "SENDING", "LIVE"]

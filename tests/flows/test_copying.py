@@ -11,7 +11,7 @@ from accounts.models import Account
 from risk import services
 from risk.models import RiskProfile, RiskState
 from tests.world import FACTS, NOBODY, OTHER_WHALE, WHALE, World, assert_invariants, trade
-from trading import copying, orders
+from trading import copying, orders, sending
 from trading.models import Decision, Fill, Order, Position
 from venues.types import Side
 from whales.models import Signal, Whale, WhaleScore, WhaleTrade
@@ -84,8 +84,8 @@ def test_deciding_twice_keeps_the_first_answer(world: World):
     assert len(first) == 1
     assert second == []
     assert Decision.objects.count() == Order.objects.count() == 1
-    orders.submit(order_ids=first, now=signal.due_at)
-    orders.submit(order_ids=first, now=signal.due_at)
+    sending.submit(order_ids=first, now=signal.due_at)
+    sending.submit(order_ids=first, now=signal.due_at)
     assert_invariants()
 
 
@@ -247,7 +247,7 @@ def test_a_stop_between_decision_and_sending_wins(world: World):
     made = copying.copy_signal(signal_id=signal.pk, now=signal.due_at)
     services.stop(scope="SERVER", key="", level="ENTRIES", by="ana", why="", now=signal.due_at)
 
-    orders.submit(order_ids=made, now=signal.due_at)
+    sending.submit(order_ids=made, now=signal.due_at)
 
     order = Order.objects.get()
     assert order.state == "DENIED"
@@ -259,7 +259,7 @@ def test_an_order_that_waited_too_long_is_not_sent(world: World):
     signal = world.signal(trade(at=world.now))
     made = copying.copy_signal(signal_id=signal.pk, now=signal.due_at)
 
-    orders.submit(order_ids=made, now=signal.due_at + timedelta(minutes=5))
+    sending.submit(order_ids=made, now=signal.due_at + timedelta(minutes=5))
 
     assert Order.objects.get().state == "DENIED"
     assert_invariants()

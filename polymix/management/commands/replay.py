@@ -12,8 +12,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backtest import answers, demo, setting_up
-from backtest.recordings import UnreadableRecording
-from backtest.replay import Hands, OwnHands, Replay
+from backtest.formats import UnreadableRecording
+from backtest.hands import Hands, OwnHands
+from backtest.replay import Replay
 from backtest.resolutions import BadResolutions
 from backtest.setting_up import CannotReplay
 from markets.models import Feed

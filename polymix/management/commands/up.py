@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from backtest import demo, sample, setting_up
-from backtest.recordings import UnreadableRecording
+from backtest.formats import UnreadableRecording
 from backtest.resolutions import BadResolutions
 from backtest.setting_up import CannotReplay, Plan
 from markets.models import Feed

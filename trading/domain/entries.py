@@ -1,4 +1,4 @@
-"""FLOW 1's decision: one whale order, all accounts that follow the whale, at once and pure."""
+"""FLOW 1's decision on a purchase: pure, all accounts that follow the whale at once."""
 
 import math
 from collections.abc import Sequence
@@ -6,131 +6,38 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from risk.domain import breakers, gate, sizing
-from risk.domain.breakers import Losses, Trip
-from risk.domain.presets import Limits
+from risk.domain.breakers import Trip
 from risk.domain.reasons import Reason, Refusal
+from trading.domain.situation import Answer, Chance, Intent, Situation, plain
 from venues import money
-from venues.money import ZERO
 from venues.polymarket.fees import worst_cost_per_share
 from venues.types import Side
 from venues.words import dollars, factor, shares
 
 Number = float | Decimal | int
 MAX_LIMIT = Decimal("0.99")
-MIN_LIMIT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WhaleFigures:
-    """What sizing knows of a whale; assumed by hand or earned."""
+class Terms:
+    """What an entry may pay, USD per share."""
 
-    quality: float
-    sharpe: float
-    win_rate: float
-    consistency: float
-    recent_roi: float
-    assumed: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chance:
-    """The whale's order and its market, the same for every account."""
-
-    whale: str
-    own_wallet: bool
-    side: Side
-    price: Decimal  # what the whale paid or got, USD per share
-    shares: Decimal
-    at: datetime
-    market: str
-    category: str
-    market_open: bool
-    fee_rate: Decimal
-    ask: Decimal | None
-    spread: Decimal
-    liquidity: Decimal
-    volatility: float
-    hours: float
-    sold_fraction: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """One account at the moment of the decision."""
-
-    account_id: UUID
-    limits: Limits
-    stopped: str
-    stopped_all: str
-    mode_refusal: Refusal | None
-    follow_paused: bool
-    copy_exits: bool
-    categories: tuple[str, ...]
-    size_factor: Decimal
-    max_trade: Decimal | None
-    figures: WhaleFigures | None
-    seconds_since_copy: float | None
-    copies_today: int
-    open_trips: tuple[Trip, ...]
-    cash: Decimal
-    reserved: Decimal
-    equity: Decimal
-    high_water: Decimal
-    positions: int
-    exposure: Decimal
-    market_exposure: Decimal
-    category_exposure: Decimal
-    losses: Losses
-    sellable: Decimal = ZERO  # shares bought from this whale and not yet being sold
-
-    @property
-    def free_cash(self) -> Decimal:
-        return self.cash - self.reserved
-
-    @property
-    def drawdown(self) -> float:
-        if self.high_water <= 0:
-            return 0.0
-        return max(float((self.high_water - self.equity) / self.high_water), 0.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """An order to make."""
-
-    side: Side
-    limit_price: Decimal  # USD per share
-    shares: Decimal
-    worst_cost: Decimal  # USD; zero for a sale
-    immediate_cost: Decimal = ZERO  # USD of fee and spread
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What one account does about the whale's order, and all the words for it."""
-
-    account_id: UUID
-    reason: Reason
-    sentence: str
-    intent: Intent | None
-    arithmetic: str
-    size: Decimal
-    confidence: float | None
-    inputs: dict[str, Any]
-    factors: dict[str, Any]
-    assumed: bool
-    trips: tuple[Trip, ...] = ()  # breakers that this decision found open for the first time
+    limit: Decimal
+    unit: Decimal  # the limit and the fee of a share bought at it
 
 
 def decide_entries(
     chance: Chance, situations: Sequence[Situation], *, now: datetime
 ) -> list[Answer]:
     """Answer for every account; the order of the answers is that of the situations."""
+    terms = {
+        drift: _terms(chance, drift)
+        for drift in {each.limits.max_price_drift for each in situations}
+    }
     sized = [each for each in situations if each.figures is not None and chance.ask is not None]
-    inputs = [_inputs(chance, each) for each in sized]
+    inputs = [_inputs(chance, each, terms[each.limits.max_price_drift]) for each in sized]
     sizes = sizing.per_account(
         sizing.size(
             sizing.inputs_from(inputs), sizing.settings_from([each.limits for each in sized])
@@ -140,12 +47,37 @@ def decide_entries(
         each.account_id: (size, numbers)
         for each, size, numbers in zip(sized, sizes, inputs, strict=True)
     }
-    return [_entry(chance, each, found.get(each.account_id), now=now) for each in situations]
+    return [
+        _entry(
+            chance,
+            each,
+            terms[each.limits.max_price_drift],
+            found.get(each.account_id),
+            now=now,
+        )
+        for each in situations
+    ]
+
+
+def limit_price(price: Decimal, max_drift: Decimal) -> Decimal:
+    """Return the most an entry pays: the whale's price plus the allowed drift, on the tick."""
+    return min(money.floor_tick(price + max_drift), MAX_LIMIT)
+
+
+def worst_cost(*, limit: Decimal, shares: Decimal, fee_rate: Decimal) -> Decimal:
+    """Return the most that shares bought at up to `limit` can cost, fee included, in cents."""
+    return money.ceil_cents(shares * worst_cost_per_share(limit_price=limit, rate=fee_rate))
+
+
+def _terms(chance: Chance, max_drift: Decimal) -> Terms:
+    limit = limit_price(chance.price, max_drift)
+    return Terms(limit=limit, unit=worst_cost_per_share(limit_price=limit, rate=chance.fee_rate))
 
 
 def _entry(
     chance: Chance,
     each: Situation,
+    terms: Terms,
     sized: tuple[sizing.Size, dict[str, Number]] | None,
     *,
     now: datetime,
@@ -154,74 +86,15 @@ def _entry(
     fresh = tuple(
         trip for trip in trips if all(trip.kind is not known.kind for known in each.open_trips)
     )
-    refusal = gate.before_sizing(_candidate(chance, each, trips=trips, now=now))
+    refusal = gate.before_sizing(_candidate(chance, each, terms, trips=trips, now=now))
     if sized is None:
         missing = refusal or Refusal(reason=Reason.FACTS_MISSING, sentence="Nothing is known yet.")
-        return replace(
-            _plain(each, missing, inputs={"whale_price": str(chance.price)}), trips=fresh
-        )
-    return _answer(chance, each, refusal, sized, fresh)
-
-
-def limit_price(chance: Chance, max_drift: Decimal) -> Decimal:
-    """Return the most an entry pays: the whale's price plus the allowed drift, on the tick."""
-    return min(money.floor_tick(chance.price + max_drift), MAX_LIMIT)
-
-
-def worst_cost(*, limit: Decimal, shares: Decimal, fee_rate: Decimal) -> Decimal:
-    """Return the most that shares bought at up to `limit` can cost, fee included, in cents."""
-    return money.ceil_cents(shares * worst_cost_per_share(limit_price=limit, rate=fee_rate))
-
-
-def decide_exit(chance: Chance, situation: Situation, *, now: datetime) -> Answer:
-    """Copy a whale's sale in proportion: only what this account bought from this whale."""
-    fraction = Decimal(1) if chance.sold_fraction is None else chance.sold_fraction
-    wanted = money.floor_shares(situation.sellable * fraction)
-    limit = max(money.floor_tick(chance.price - situation.limits.max_price_drift), MIN_LIMIT)
-    inputs = {
-        "whale_price": str(chance.price),
-        "sold_fraction": str(fraction),
-        "held_from_whale": str(situation.sellable),
-    }
-    refusal = _exit_refusal(situation, wanted)
-    if refusal:
-        return _plain(situation, refusal, inputs=inputs)
-    return Answer(
-        account_id=situation.account_id,
-        reason=Reason.EXIT_COPIED,
-        sentence=(
-            f"The whale sold {100 * float(fraction):.0f}% of what it held; "
-            f"so does this account: {shares(wanted)} of {shares(situation.sellable)}."
-        ),
-        intent=Intent(side=Side.SELL, limit_price=limit, shares=wanted, worst_cost=ZERO),
-        arithmetic=f"{shares(situation.sellable)} x {float(fraction):.4f} = {shares(wanted)}",
-        size=ZERO,
-        confidence=None,
-        inputs=inputs,
-        factors={},
-        assumed=False,
-    )
-
-
-def _exit_refusal(situation: Situation, wanted: Decimal) -> Refusal | None:
-    if situation.stopped_all:
-        return Refusal(reason=Reason.STOPPED, sentence=situation.stopped_all)
-    if situation.mode_refusal:
-        return situation.mode_refusal
-    if not situation.copy_exits:
-        return Refusal(
-            reason=Reason.FOLLOW_FILTER, sentence="This follow does not copy the whale's sales."
-        )
-    if wanted <= 0:
-        return Refusal(
-            reason=Reason.NOTHING_TO_SELL,
-            sentence="The whale sold, but this account bought none of it from this whale.",
-        )
-    return None
+        return replace(plain(each, missing, inputs={"whale_price": str(chance.price)}), trips=fresh)
+    return _answer(chance, each, terms, sized, refusal=refusal, trips=fresh)
 
 
 def _candidate(
-    chance: Chance, each: Situation, *, trips: tuple[Trip, ...], now: datetime
+    chance: Chance, each: Situation, terms: Terms, *, trips: tuple[Trip, ...], now: datetime
 ) -> gate.Candidate:
     figures = each.figures
     return gate.Candidate(
@@ -242,7 +115,7 @@ def _candidate(
         whale_price=chance.price,
         ask=chance.ask,
         max_drift=each.limits.max_price_drift,
-        limit_price=limit_price(chance, each.limits.max_price_drift),
+        limit_price=terms.limit,
         win_rate=figures.win_rate if figures else 0.0,
         copies_today=each.copies_today,
         positions=each.positions,
@@ -250,11 +123,11 @@ def _candidate(
     )
 
 
-def _inputs(chance: Chance, each: Situation) -> dict[str, Number]:
+def _inputs(chance: Chance, each: Situation, terms: Terms) -> dict[str, Number]:
     """Name every number that sizing reads; money as the safe side sees it, in whole cents."""
     assert each.figures is not None
     return {
-        "price": limit_price(chance, each.limits.max_price_drift),
+        "price": terms.limit,
         "quality": each.figures.quality,
         "sharpe": each.figures.sharpe,
         "win_rate": each.figures.win_rate,
@@ -278,13 +151,15 @@ def _inputs(chance: Chance, each: Situation) -> dict[str, Number]:
 def _answer(
     chance: Chance,
     each: Situation,
-    refusal: Refusal | None,
+    terms: Terms,
     sized: tuple[sizing.Size, dict[str, Number]],
+    *,
+    refusal: Refusal | None,
     trips: tuple[Trip, ...],
 ) -> Answer:
     found, numbers = sized
     size = _follow_size(each, found.size)
-    intent = _intent(chance, each, size)
+    intent = _intent(chance, terms, size)
     refusal = refusal or gate.after_sizing(_sized(chance, each, found, size=size, intent=intent))
     return Answer(
         account_id=each.account_id,
@@ -316,16 +191,14 @@ def _follow_size(each: Situation, size: Decimal) -> Decimal:
     return size if each.max_trade is None else min(size, money.floor_cents(each.max_trade))
 
 
-def _intent(chance: Chance, each: Situation, size: Decimal) -> Intent:
-    limit = limit_price(chance, each.limits.max_price_drift)
-    unit = worst_cost_per_share(limit_price=limit, rate=chance.fee_rate)
-    bought = money.floor_shares(size / unit)
-    fee = (unit - limit) * bought
+def _intent(chance: Chance, terms: Terms, size: Decimal) -> Intent:
+    bought = money.floor_shares(size / terms.unit)
+    fee = (terms.unit - terms.limit) * bought
     return Intent(
         side=Side.BUY,
-        limit_price=limit,
+        limit_price=terms.limit,
         shares=bought,
-        worst_cost=worst_cost(limit=limit, shares=bought, fee_rate=chance.fee_rate),
+        worst_cost=money.ceil_cents(bought * terms.unit),
         immediate_cost=money.ceil_cents(fee + chance.spread * bought),
     )
 
@@ -386,20 +259,4 @@ def _copied_words(intent: Intent, size: Decimal) -> str:
     return (
         f"Copied for {dollars(size)}: {shares(intent.shares)} up to "
         f"{100 * intent.limit_price:.1f}¢, which can cost {dollars(intent.worst_cost)} at most."
-    )
-
-
-def _plain(each: Situation, refusal: Refusal, *, inputs: dict[str, Any]) -> Answer:
-    """Answer without sizing: an exit that is not made, or an entry whose facts are missing."""
-    return Answer(
-        account_id=each.account_id,
-        reason=refusal.reason,
-        sentence=refusal.sentence,
-        intent=None,
-        arithmetic="",
-        size=ZERO,
-        confidence=None,
-        inputs=inputs,
-        factors={},
-        assumed=bool(each.figures and each.figures.assumed),
     )

@@ -1,0 +1,74 @@
+"""Read side: what stops an account now - kill switches, open breakers, the mode."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+
+from markets.queries import rows
+from risk.domain import breakers
+from risk.domain.breakers import BreakerKind, Trip
+from risk.domain.reasons import Reason, Refusal
+from risk.models import KillSwitch
+from venues.words import moment
+
+OPEN_TRIPS = """
+SELECT account_id, kind, window_start, measured, "limit" FROM risk_breakertrip
+ WHERE reset_at IS NULL AND account_id = ANY(%(accounts)s) ORDER BY at
+"""
+STOPS = "SELECT * FROM risk_killswitch ORDER BY id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stops:
+    """Kill switches in force, read once."""
+
+    switches: tuple[KillSwitch, ...]
+
+    def words(self, *, account_id: UUID, whale: str, venue: str, entries: bool) -> str:
+        """Return who stopped what, or an empty string when this may go on."""
+        if not self.switches:
+            return ""
+        keys = {
+            KillSwitch.Scope.SERVER: "",
+            KillSwitch.Scope.VENUE: venue,
+            KillSwitch.Scope.ACCOUNT: str(account_id),
+            KillSwitch.Scope.WHALE: whale,
+        }
+        for switch in self.switches:
+            applies = switch.key == keys[KillSwitch.Scope(switch.scope)]
+            if applies and (entries or switch.level == KillSwitch.Level.ALL):
+                what = "Everything" if switch.level == KillSwitch.Level.ALL else "Buying"
+                where = {"SERVER": "on this server", "ACCOUNT": "for this account"}.get(
+                    switch.scope, f"for {switch.key}"
+                )
+                return f"{what} is stopped {where} by {switch.by} since {moment(switch.at)}."
+        return ""
+
+
+def read_stops() -> Stops:
+    return Stops(switches=tuple(KillSwitch(**row) for row in rows(STOPS, {})))
+
+
+def open_trips(account_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, tuple[Trip, ...]]:
+    """Return the breakers that stop entries at `now`, by account, oldest first."""
+    found: dict[UUID, tuple[Trip, ...]] = {}
+    for row in rows(OPEN_TRIPS, {"accounts": list(account_ids)}):
+        kind, start = BreakerKind(row["kind"]), row["window_start"]
+        if breakers.is_open(kind=kind, window_start=start, now=now):
+            trip = Trip(kind=kind, measured=row["measured"], limit=row["limit"], window_start=start)
+            found[row["account_id"]] = (*found.get(row["account_id"], ()), trip)
+    return found
+
+
+def mode_refusal(mode: str) -> Refusal | None:
+    """Return why nothing may be traded in this mode on this server, or None."""
+    if mode == "PAPER":
+        if settings.PAPER_TRADING_ENABLED:
+            return None
+        return Refusal(reason=Reason.PAPER_OFF, sentence="Paper trading is off on this server.")
+    if settings.LIVE_TRADING:
+        return None
+    return Refusal(reason=Reason.LIVE_OFF, sentence="Live trading is off on this server.")
