@@ -1,0 +1,323 @@
+"""The authoritative books of Kalshi: every order, fill and cent, by the exchange's own rules."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sandbox.book import Resting, Side
+from sandbox.kalshi import refusals, wire
+from sandbox.kalshi.accounts import Member, Order, OrderStatus, Trade
+from sandbox.kalshi.fees import model_fee
+from sandbox.kalshi.listing import Event, Market, Series, Status
+from sandbox.kalshi.matching import match
+from sandbox.log import EventLog
+
+ZERO, ONE = Decimal(0), Decimal(1)
+NAMESPACE = uuid.UUID("5ca1ab1e-0000-4000-8000-000000000000")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placing:
+    """A checked request to place an order; prices are of YES."""
+
+    ticker: str
+    side: Side
+    count: Decimal
+    price: Decimal
+    time_in_force: str
+    stp: str = "taker_at_cross"
+    client_order_id: str = ""
+    expires_at: datetime | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    cancel_on_pause: bool = False
+    shard: int | None = None  # None: found by the ticker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Where the exchange's behaviour is not certain, or is bent on purpose."""
+
+    dedup: str = "burned"  # or "open_only": only open orders make a client id a duplicate
+    read_lag: timedelta = timedelta(0)  # how far reads of one's own orders lag behind writes
+
+
+class Exchange:
+    """Kalshi's state. Every method takes the time; refusals are raised as `refusals.Refusal`."""
+
+    def __init__(self, log: EventLog, *, rules: Rules | None = None) -> None:
+        self.log = log
+        self.rules = rules or Rules()
+        self.series: dict[str, Series] = {}
+        self.events: dict[str, Event] = {}
+        self.markets: dict[str, Market] = {}
+        self.members: dict[str, Member] = {}
+        self.trades: list[Trade] = []
+        self.paused: set[int] = set()  # shards on which nothing trades
+        self._count = 0
+
+    # Listing and members
+
+    def list_market(self, market: Market) -> None:
+        self.series.setdefault(market.event.series.ticker, market.event.series)
+        self.events.setdefault(market.event.ticker, market.event)
+        self.markets[market.ticker] = market
+
+    def open_member(self, user_id: str, *, cash: dict[int, Decimal]) -> Member:
+        member = self.members[user_id] = Member(user_id=user_id, cash=dict(cash))
+        return member
+
+    def market(self, ticker: str, *, shard: int | None = None) -> Market:
+        """Return a market; a wrong shard hosts no such market."""
+        market = self.markets.get(ticker)
+        if market is None or shard not in (None, -1, market.shard):
+            raise refusals.market_not_found()
+        return market
+
+    # Orders
+
+    def place(self, user_id: str, asked: Placing, *, now: datetime) -> Order:
+        """Match an order against the book and let the rest wait, if it may."""
+        member, market = self.members[user_id], self.market(asked.ticker, shard=asked.shard)
+        self._check_trading(market)
+        self._check_client_id(member, asked.client_order_id)
+        if not market.on_grid(asked.price):
+            raise refusals.invalid_price()
+        order = self._new_order(member, market, asked, now=now)
+        self._check_reduces(member, asked)
+        if self._need(member, market, order) > self.free_cash(member, market.shard):
+            raise refusals.insufficient_balance()
+        self._check_crossing(market, order, asked)
+        member.client_ids.add(order.client_order_id)
+        member.orders[order.order_id] = order
+        self.log.write(
+            "kalshi.accepted",
+            now,
+            user=user_id,
+            order=order.order_id,
+            client_order_id=order.client_order_id,
+            ticker=order.ticker,
+            side=order.side,
+            price=order.price,
+            count=order.initial,
+        )
+        crossed_self = match(self, market, order, now=now)
+        if order.remaining and not crossed_self and asked.time_in_force == "good_till_canceled":
+            market.book.add(
+                Resting(
+                    order_id=order.order_id,
+                    owner=user_id,
+                    side=order.side,
+                    price=order.price,
+                    remaining=order.remaining,
+                )
+            )
+        elif order.remaining:
+            self.end(order, now=now, why="SelfTradeCancel" if crossed_self else "")
+        self.remember(order, now=now)
+        return order
+
+    def cancel(self, user_id: str, order_id: str, *, now: datetime) -> Decimal:
+        """Take a resting order back; returns how many contracts that were."""
+        order = self._resting(user_id, order_id)
+        market = self.markets[order.ticker]
+        if market.status is not Status.ACTIVE:
+            raise refusals.market_not_active()
+        reduced = order.remaining
+        self.end(order, now=now, why="UserCancel")
+        return reduced
+
+    def decrease(
+        self, user_id: str, order_id: str, *, by: Decimal | None, to: Decimal | None, now: datetime
+    ) -> Order:
+        """Make a resting order smaller; it keeps its place."""
+        order = self._resting(user_id, order_id)
+        target = to if to is not None else order.remaining - (by or ZERO)
+        if target < 0 or target > order.remaining:
+            raise refusals.nested(400, "invalid_parameters")
+        if target == 0:
+            self.end(order, now=now, why="Decrease")
+            return order
+        self.markets[order.ticker].book.take(order_id, order.remaining - target)
+        order.remaining = target
+        self.remember(order, now=now)
+        return order
+
+    def amend(
+        self,
+        user_id: str,
+        order_id: str,
+        *,
+        price: Decimal,
+        count: Decimal,
+        client_id: str,
+        now: datetime,
+    ) -> Order:
+        """Change price and size (`count` counts what is filled too); the order may match at once.
+
+        It keeps its place only when it just gets smaller.
+        """
+        order = self._resting(user_id, order_id)
+        market = self.markets[order.ticker]
+        self._check_trading(market)
+        wanted = count - order.filled
+        if wanted <= 0 or not market.on_grid(price):
+            raise refusals.invalid_price() if wanted > 0 else refusals.nested(400, "invalid_count")
+        if client_id:
+            self._check_client_id(self.members[user_id], client_id)
+        if price == order.price and wanted <= order.remaining:
+            return self.decrease(user_id, order_id, by=None, to=wanted, now=now)
+        before = (order.price, order.remaining)
+        order.price, order.remaining = price, wanted
+        member = self.members[user_id]
+        if self._need(member, market, order) > self.free_cash(member, market.shard, but=order_id):
+            order.price, order.remaining = before
+            raise refusals.insufficient_balance()
+        market.book.remove(order_id)
+        order.initial = order.filled + wanted
+        order.client_order_id = client_id or order.client_order_id
+        member.client_ids.add(order.client_order_id)
+        match(self, market, order, now=now)
+        if order.remaining:
+            market.book.add(
+                Resting(
+                    order_id=order_id,
+                    owner=user_id,
+                    side=order.side,
+                    price=price,
+                    remaining=order.remaining,
+                )
+            )
+        self.remember(order, now=now)
+        return order
+
+    # Money
+
+    def free_cash(self, member: Member, shard: int, *, but: str = "") -> Decimal:
+        """Return what an order on a shard may still cost."""
+        held = sum(
+            (
+                self._need(member, self.markets[order.ticker], order)
+                for order in member.resting(shard=shard)
+                if order.order_id != but
+            ),
+            ZERO,
+        )
+        return member.cash.get(shard, ZERO) - held
+
+    def transfer(
+        self,
+        user_id: str,
+        *,
+        key: str,
+        amount: Decimal,
+        source: int,
+        destination: int,
+        now: datetime,
+    ) -> str:
+        """Move cash from shard to shard; a key works once."""
+        member = self.members[user_id]
+        if key and key in member.transfers:
+            raise refusals.nested(409, "transfer_already_exists")
+        if amount <= 0 or amount > self.free_cash(member, source):
+            raise refusals.insufficient_balance()
+        member.cash[source] -= amount
+        member.cash[destination] = member.cash.get(destination, ZERO) + amount
+        member.transfers.add(key)
+        self.log.write(
+            "kalshi.moved", now, user=user_id, amount=amount, source=source, destination=destination
+        )
+        return key or self.new_id("transfer")
+
+    # Inside
+
+    def _check_trading(self, market: Market) -> None:
+        if market.shard in self.paused:
+            raise refusals.paused()
+        if market.status is not Status.ACTIVE:
+            raise refusals.market_not_active()
+
+    def _check_client_id(self, member: Member, client_id: str) -> None:
+        if not client_id:
+            return
+        if self.rules.dedup == "open_only":
+            used = {order.client_order_id for order in member.resting()}
+        else:
+            used = member.client_ids
+        if client_id in used:
+            raise refusals.already_exists()
+
+    def _check_reduces(self, member: Member, asked: Placing) -> None:
+        held = member.positions[asked.ticker].count if asked.ticker in member.positions else ZERO
+        room = -held if asked.side is Side.BID else held
+        if asked.reduce_only and room < asked.count:
+            raise refusals.nested(400, "invalid_order", details="reduce only", service="")
+
+    def _check_crossing(self, market: Market, order: Order, asked: Placing) -> None:
+        meets = list(market.book.crossing(order.side, order.price))
+        if asked.post_only and meets:
+            raise refusals.post_only_cross()
+        if asked.time_in_force == "fill_or_kill":
+            there = sum((each.remaining for each in meets if each.owner != order.user_id), ZERO)
+            if there < order.remaining:
+                self.members[order.user_id].client_ids.add(order.client_order_id)
+                raise refusals.cannot_fill()
+
+    def _new_order(self, member: Member, market: Market, asked: Placing, *, now: datetime) -> Order:
+        order_id = self.new_id("order")
+        return Order(
+            order_id=order_id,
+            user_id=member.user_id,
+            client_order_id=asked.client_order_id or self.new_id("client"),
+            ticker=market.ticker,
+            shard=market.shard,
+            side=asked.side,
+            price=asked.price,
+            initial=asked.count,
+            remaining=asked.count,
+            created_at=now,
+            updated_at=now,
+            stp=asked.stp,
+            expires_at=asked.expires_at,
+            cancel_on_pause=asked.cancel_on_pause,
+        )
+
+    def _need(self, member: Member, market: Market, order: Order) -> Decimal:
+        """Return what an order can cost: what it opens at its limit, and the taker's fee."""
+        held = member.positions[order.ticker].count if order.ticker in member.positions else ZERO
+        closable = max(held if order.side is Side.ASK else -held, ZERO)
+        opening = max(order.remaining - closable, ZERO)
+        series = market.event.series
+        fee = model_fee(
+            price=order.price,
+            count=order.remaining,
+            taker=True,
+            multiplier=series.fee_multiplier,
+            kind=series.fee_type,
+        )
+        return opening * order.unit_cost(order.price) + fee
+
+    def _resting(self, user_id: str, order_id: str) -> Order:
+        order = self.members[user_id].orders.get(order_id)
+        if order is None or order.status is not OrderStatus.RESTING:
+            raise refusals.order_not_found()
+        return order
+
+    def end(self, order: Order, *, now: datetime, why: str) -> None:
+        self.markets[order.ticker].book.remove(order.order_id)
+        order.remaining, order.status = ZERO, OrderStatus.CANCELED
+        self.log.write("kalshi.canceled", now, order=order.order_id, why=why)
+        self.remember(order, now=now)
+
+    def end_all(self, market: Market, *, now: datetime, why: str) -> None:
+        for resting in market.book:
+            self.end(self.members[resting.owner].orders[resting.order_id], now=now, why=why)
+
+    def remember(self, order: Order, *, now: datetime) -> None:
+        order.updated_at = now
+        order.history.append((now, wire.order(order)))
+
+    def new_id(self, kind: str) -> str:
+        self._count += 1
+        return str(uuid.uuid5(NAMESPACE, f"{kind}:{self._count}"))

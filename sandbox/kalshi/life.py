@@ -1,0 +1,70 @@
+"""The life of a market: it runs, is paused, closes, and pays."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+
+from sandbox.kalshi.accounts import Member
+from sandbox.kalshi.exchange import Exchange
+from sandbox.kalshi.listing import Market, Status
+
+ZERO, ONE = Decimal(0), Decimal(1)
+
+
+def expire(exchange: Exchange, *, now: datetime) -> None:
+    """Cancel what ran out and close what is over."""
+    for member in exchange.members.values():
+        for order in member.resting():
+            if order.expires_at is not None and order.expires_at <= now:
+                exchange.end(order, now=now, why="ExpiryCancel")
+    for market in exchange.markets.values():
+        if market.status is Status.ACTIVE and market.closes_at <= now:
+            close(exchange, market.ticker, now=now)
+
+
+def close(exchange: Exchange, ticker: str, *, now: datetime) -> None:
+    """End trading; what rests is canceled."""
+    market = exchange.markets[ticker]
+    market.status, market.updated_at = Status.CLOSED, now
+    exchange.end_all(market, now=now, why="CloseCancel")
+    exchange.log.write("kalshi.closed", now, ticker=ticker)
+
+
+def settle(exchange: Exchange, ticker: str, *, value: Decimal, now: datetime) -> None:
+    """Pay every YES contract `value` and every NO one the rest of a dollar, once."""
+    market = exchange.markets[ticker]
+    if market.settlement is not None:
+        return
+    if market.status is Status.ACTIVE:
+        close(exchange, ticker, now=now)
+    market.status, market.settlement, market.settled_at = Status.FINALIZED, value, now
+    market.updated_at = now
+    for member in exchange.members.values():
+        if ticker in member.positions:
+            _pay(exchange, member, market, value, now=now)
+    exchange.log.write("kalshi.settled", now, ticker=ticker, value=value)
+
+
+def pause(exchange: Exchange, shards: Iterable[int], *, now: datetime) -> None:
+    """Stop trading on shards; cancels stay possible."""
+    exchange.paused |= set(shards)
+    for member in exchange.members.values():
+        for order in member.resting():
+            if order.shard in exchange.paused and order.cancel_on_pause:
+                exchange.end(order, now=now, why="HaltCancel")
+
+
+def resume(exchange: Exchange, shards: Iterable[int]) -> None:
+    exchange.paused -= set(shards)
+
+
+def _pay(
+    exchange: Exchange, member: Member, market: Market, value: Decimal, *, now: datetime
+) -> None:
+    position = member.positions.pop(market.ticker)
+    unit = value if position.count > 0 else ONE - value
+    revenue = abs(position.count) * unit
+    member.cash[market.shard] = member.cash.get(market.shard, ZERO) + revenue
+    member.settlements.append(
+        {"market": market, "position": position, "revenue": revenue, "value": value, "at": now}
+    )

@@ -1,0 +1,167 @@
+"""What a client sent, checked as the exchange checks it: types first, then values."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from sandbox.book import Side
+from sandbox.kalshi import refusals
+from sandbox.kalshi.exchange import Placing
+
+CREATE = "CreateOrderV2Request"
+AMEND = "AmendOrderV2Request"
+DECREASE = "DecreaseOrderV2Request"
+TIMES_IN_FORCE = ("fill_or_kill", "good_till_canceled", "immediate_or_cancel")
+STEP = Decimal("0.01")  # of a contract
+
+
+def body_of(raw: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(raw or b"{}")
+    except (ValueError, RecursionError):
+        raise refusals.flat(400, "bad_request", "invalid character in JSON body") from None
+    if not isinstance(found, dict):
+        raise refusals.flat(400, "bad_request", "json: cannot unmarshal into Go value")
+    return found
+
+
+def placing(row: Mapping[str, Any]) -> Placing:
+    """Read one order of a create, or of a batch. Raises Refusal."""
+    side, force = word(row, "side", CREATE), word(row, "time_in_force", CREATE)
+    if side not in ("bid", "ask"):
+        raise _invalid("side")
+    if force not in TIMES_IN_FORCE:
+        raise _invalid("time_in_force")
+    stp = word(row, "self_trade_prevention_type", CREATE)
+    if stp not in ("taker_at_cross", "maker"):
+        raise _invalid("self_trade_prevention_type")
+    expires = whole(row, "expiration_time", CREATE)
+    if expires is not None and force != "good_till_canceled":
+        raise _invalid("expiration_time")
+    if _flag(row, "reduce_only") and force != "immediate_or_cancel":
+        raise _invalid("reduce_only")
+    return Placing(
+        ticker=word(row, "ticker", CREATE),
+        side=Side(side),
+        count=contracts(row, "count", CREATE),
+        price=price(row, "price", CREATE),
+        time_in_force=force,
+        stp=stp,
+        client_order_id=word(row, "client_order_id", CREATE, needed=False),
+        expires_at=datetime.fromtimestamp(expires, UTC) if expires else None,
+        post_only=_flag(row, "post_only"),
+        reduce_only=_flag(row, "reduce_only"),
+        cancel_on_pause=_flag(row, "cancel_order_on_pause"),
+        shard=whole(row, "exchange_index", CREATE),
+    )
+
+
+def word(row: Mapping[str, Any], name: str, struct: str, *, needed: bool = True) -> str:
+    """Return a text field; a number in its place gets the exchange's own words."""
+    value = row.get(name)
+    if value is None or value == "":
+        if needed:
+            raise _invalid(name)
+        return ""
+    if not isinstance(value, str):
+        raise refusals.flat(
+            400,
+            "bad_request",
+            f"json: cannot unmarshal {_kind(value)} into Go struct field {struct}.{name} "
+            "of type string",
+        )
+    return value
+
+
+def whole(row: Mapping[str, Any], name: str, struct: str) -> int | None:
+    value = row.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 2**62:
+        raise refusals.flat(
+            400,
+            "bad_request",
+            f"json: cannot unmarshal {_kind(value)} into Go struct field {struct}.{name} "
+            "of type int64",
+        )
+    return value
+
+
+def contracts(row: Mapping[str, Any], name: str, struct: str) -> Decimal:
+    found = _decimal(word(row, name, struct), name)
+    if found <= 0 or found % STEP or found > 10**9:
+        raise _invalid(name)
+    return found
+
+
+def price(row: Mapping[str, Any], name: str, struct: str) -> Decimal:
+    found = _decimal(word(row, name, struct), name)
+    if not 0 < found < 1:
+        raise refusals.invalid_price()
+    return found
+
+
+def limit_of(query: Mapping[str, str], *, default: int, most: int, operation: str) -> int:
+    text = query.get("limit", "")
+    if not text:
+        return default
+    tag = "" if text.isdecimal() else "number"
+    if not tag:
+        tag = "lte" if int(text) > most else "gte" if int(text) < 1 else ""
+    if tag:
+        raise refusals.message(
+            400,
+            f"Parameter validation failed for {operation}: Key: '{operation}Params.Limit' "
+            f"Error:Field validation for 'Limit' failed on the '{tag}' tag",
+        )
+    return int(text)
+
+
+def seconds_of(query: Mapping[str, str], name: str) -> datetime | None:
+    text = query.get(name, "")
+    if not text:
+        return None
+    try:
+        return datetime.fromtimestamp(int(text), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise _invalid(name) from None
+
+
+def _decimal(text: str, name: str) -> Decimal:
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        raise _invalid(name) from None
+    if not found.is_finite() or len(text) > 40:
+        raise _invalid(name)
+    return found
+
+
+def _flag(row: Mapping[str, Any], name: str) -> bool:
+    value = row.get(name)
+    if value is None:
+        return False
+    if not isinstance(value, bool):
+        raise refusals.flat(
+            400,
+            "bad_request",
+            f"json: cannot unmarshal {_kind(value)} into Go struct field {CREATE}.{name} "
+            "of type bool",
+        )
+    return value
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, list):
+        return "array"
+    return "object" if isinstance(value, dict) else "string"
+
+
+def _invalid(name: str) -> refusals.Refusal:
+    return refusals.flat(400, "invalid_parameters", f"invalid {name}")

@@ -1,0 +1,48 @@
+"""What happened in the sandbox, line by line: the same seed gives the same bytes."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sandbox.clock import iso
+
+Listener = Callable[[str, dict[str, Any]], None]
+
+
+class EventLog:
+    """Numbered events in order, kept as canonical JSON lines and told to listeners at once."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._listeners: list[Listener] = []
+        self._digest = hashlib.sha256()
+
+    def listen(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def write(self, kind: str, at: datetime, **fields: Any) -> None:
+        row = {"number": len(self._lines) + 1, "at": iso(at), "kind": kind, **fields}
+        line = json.dumps(row, sort_keys=True, separators=(",", ":"), default=_text)
+        self._lines.append(line)
+        self._digest.update(line.encode() + b"\n")
+        for listener in self._listeners:
+            listener(kind, fields)
+
+    def lines(self, *, after: int = 0) -> list[str]:
+        """Return the lines that follow line number `after`."""
+        return self._lines[after:]
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all lines so far."""
+        return self._digest.hexdigest()
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return str(value)
