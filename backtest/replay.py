@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 FLUSH_ROWS = 500
 FLUSH_SECONDS = 0.5  # of a paced replay: how often the pages see something new
+LOOK_SECONDS = 0.5  # how long orders that a person made may stay unseen
 REMIND_SECONDS = 5  # how long work may rest before the sweep does it itself
 POLL_SECONDS = 0.01
 
@@ -94,7 +95,7 @@ class Replay:
         self._pending_winners = sorted(
             (each for each in self.winners if each.at is not None), key=_winner_key
         )
-        self._flushed = time.monotonic()
+        self._flushed = self._looked = time.monotonic()
 
     def run(self) -> None:
         """Replay from where the last run stopped. Returns early when `stop` says so."""
@@ -186,7 +187,8 @@ class Replay:
                 self._poll((each for each in self._working if each.expires_at <= now), now=now)
             if resolution_due == now:
                 self._settle(now=now)
-            if changed:
+            # Somebody at a page may have made an order too.
+            if changed or time.monotonic() - self._looked > LOOK_SECONDS:
                 self._read_working()
 
     def _copy(self, *, now: datetime) -> bool:
@@ -214,6 +216,7 @@ class Replay:
     def _read_working(self) -> None:
         """Remember which outcomes have orders that a print may fill, and when one runs out."""
         found = rows(WORKING_ORDERS, {"states": [state.value for state in WORKING]})
+        self._looked = time.monotonic()
         self._working = [Working(**row) for row in found]
         self._order_due = min((each.expires_at for each in self._working), default=None)
 

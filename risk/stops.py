@@ -18,7 +18,7 @@ OPEN_TRIPS = """
 SELECT account_id, kind, window_start, measured, "limit" FROM risk_breakertrip
  WHERE reset_at IS NULL AND account_id = ANY(%(accounts)s) ORDER BY at
 """
-STOPS = "SELECT * FROM risk_killswitch ORDER BY id"
+STOPS = "SELECT id, scope, key, level, by, why, at FROM risk_killswitch ORDER BY id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

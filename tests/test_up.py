@@ -34,7 +34,7 @@ def place(tmp_path) -> Path:
     return folder
 
 
-def up(place: Path, port: int) -> subprocess.Popen:
+def up(place: Path, port: int, *, minutes: float = 0.2) -> subprocess.Popen:
     environment = {
         key: value
         for key, value in os.environ.items()
@@ -45,7 +45,7 @@ def up(place: Path, port: int) -> subprocess.Popen:
     return subprocess.Popen(
         [
             *(sys.executable, "manage.py", "up", "--recording", str(recording)),
-            *("--port", str(port), "--minutes", "0.2"),
+            *("--port", str(port), "--minutes", str(minutes)),
         ],
         cwd=ROOT,
         env=environment,
@@ -152,9 +152,10 @@ def read_so_far() -> tuple[int, int, int]:
 def test_killed_servers_come_back_and_the_replay_loses_nothing(place, monkeypatch):
     monkeypatch.setenv("POLYMIX_HOME", str(place / ".polymix"))
     port = free_port()
-    process = up(place, port)
+    process = up(place, port, minutes=0.5)
     try:
         wait_for_page(port, process)
+        before, length, _ = read_so_far()
         killed = [server("valkey"), server("postgres")]
         for each in killed:
             each.kill()
@@ -170,6 +171,7 @@ def test_killed_servers_come_back_and_the_replay_loses_nothing(place, monkeypatc
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=60)
 
+    assert before < length  # they died in the middle
     assert (position, stored) == (total, total), output
     assert all(now.pid != then.pid for now, then in zip(back, killed, strict=True))
     assert "Sign in" in page

@@ -88,7 +88,8 @@ class Order(models.Model):
     """One intent to trade. `trading.orders` is its only writer."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # Account and outcome repeat the decision's; one composite foreign key proves all three.
+    # Account and outcome repeat the decision's, which one composite foreign key proves. The whale
+    # repeats it too: the statement that writes both takes it from one place.
     decision = models.OneToOneField(
         Decision, on_delete=models.PROTECT, related_name="order", db_constraint=False
     )

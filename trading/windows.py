@@ -22,6 +22,7 @@ _WORTH_AT = """
                        ORDER BY t.at DESC, t.id DESC LIMIT 1) past ON true
   WHERE p.account_id = rs.account_id AND p.closed_at IS NULL)
 """
+COLUMNS = [field.column for field in RiskState._meta.concrete_fields]
 ROLL = f"""
 WITH old AS (
   SELECT rs.account_id,
@@ -41,7 +42,7 @@ WITH old AS (
          equity = old.hour_equity,
          high_water = greatest(rs.high_water, old.hour_equity)
     FROM old WHERE old.account_id = rs.account_id
-  RETURNING rs.*
+  RETURNING {", ".join(f"rs.{name}" for name in COLUMNS)}
 ), drawn AS (
   INSERT INTO trading_equitypoint (account_id, at, equity, cash, high_water)
   SELECT account_id, %(hour)s, equity, cash, high_water FROM rolled

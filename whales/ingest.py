@@ -64,6 +64,8 @@ WITH new AS (
 SELECT address, id FROM new
 UNION ALL SELECT address, id FROM whales_whale WHERE address = ANY(%(addresses)s)
 """
+# A wallet that another process stored in the same instant is seen by the next statement only.
+FIND_WHALES = "SELECT address, id FROM whales_whale WHERE address = ANY(%(addresses)s)"
 
 WAITING = """
 SELECT t.id, t.whale_id, t.outcome_id, m.external_id AS market, o.token, t.side, t.transaction,
@@ -156,9 +158,11 @@ class Ingest:
         return Stored(new=new, duplicates=len(trades) - new)
 
     def _learn_whales(self, addresses: set[str]) -> None:
-        if addresses:
-            found = rows(LEARN_WHALES, {"addresses": sorted(addresses)})
-            self._whales.update({row["address"]: row["id"] for row in found})
+        for statement in (LEARN_WHALES, FIND_WHALES):
+            missing = sorted(addresses - self._whales.keys())
+            if missing:
+                found = rows(statement, {"addresses": missing})
+                self._whales.update({row["address"]: row["id"] for row in found})
 
     def _learn_outcomes(self, trades: Sequence[Trade]) -> None:
         missing = {

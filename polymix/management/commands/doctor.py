@@ -146,10 +146,12 @@ def _books() -> Iterator[Finding]:
 def _differs(state: RiskState) -> bool:
     books = ledger_sums(state.account_id)
     held = state.account.reservations.filter(state="HELD").aggregate(t=Sum("amount"))["t"] or 0
-    return (books["CASH"], books["POSITIONS"], held) != (
+    today = state.account.decisions.filter(accepted=True, side="BUY", at__gte=state.day)
+    return (books["CASH"], books["POSITIONS"], held, today.count() if state.day else 0) != (
         state.cash,
         state.committed,
         state.reserved,
+        state.day_copies,
     )
 
 
