@@ -11,7 +11,7 @@ def main() -> None:
     """Start the bundled servers when the command needs them, then run the command."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "polymix.settings")
     from django.core.management import execute_from_command_line
-    from django.db.utils import ProgrammingError
+    from django.db.utils import OperationalError, ProgrammingError
 
     from polymix import embedded
 
@@ -26,6 +26,9 @@ def main() -> None:
         if "does not exist" not in str(error):
             raise
         sys.exit("The database is not set up for this version. Run: make up, or manage.py migrate.")
+    except OperationalError as error:
+        reason = str(error).strip().splitlines()[0]
+        sys.exit(f"The database does not answer: {reason}. Check DATABASE_URL, or unset it.")
 
 
 if __name__ == "__main__":

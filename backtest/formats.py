@@ -11,6 +11,7 @@ import io
 import json
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -28,6 +29,7 @@ LINE_BYTES = 1_000_000  # a longer line is no trade
 SNIFF_LINES = 50
 
 Parser = Callable[[str], Trade]
+Plain = io.BufferedReader | gzip.GzipFile
 
 
 class UnreadableRecording(Exception):
@@ -41,10 +43,10 @@ def sniff(path: Path) -> Parser:
     if path.is_dir():
         raise UnreadableRecording(f"{path} is a folder; name the files in it.")
     try:
-        with open_plain(path) as stream:
-            head = [stream.readline(LINE_BYTES) for _ in range(SNIFF_LINES)]
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        head = []
+        head: list[bytes] = []
+        with suppress(EOFError, zlib.error, gzip.BadGzipFile), open_plain(path) as stream:
+            for _ in range(SNIFF_LINES):
+                head.append(stream.readline(LINE_BYTES))
     except OSError as error:
         raise UnreadableRecording(f"{path} cannot be read: {error.strerror}.") from error
     lines = [line.removeprefix(b"\xef\xbb\xbf").strip() for line in head]
@@ -128,10 +130,10 @@ def _utc(text: str) -> datetime:
     return at
 
 
-def open_plain(path: Path) -> io.BufferedReader:
+def open_plain(path: Path) -> Plain:
     """Open a file to read its bytes, gzip taken off."""
     with path.open("rb") as probe:
         magic = probe.read(2)
     if magic == b"\x1f\x8b":
-        return io.BufferedReader(gzip.open(path, "rb"))
+        return gzip.open(path, "rb")
     return path.open("rb")

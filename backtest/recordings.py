@@ -5,9 +5,9 @@ import csv
 import gzip
 import hashlib
 import heapq
-import io
 import json
 import pickle
+import re
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import IO
 
-from backtest.formats import LINE_BYTES, Parser, midterms_trade, open_plain, sniff
+from backtest.formats import LINE_BYTES, Parser, Plain, midterms_trade, open_plain, sniff
 from venues.polymarket.parse import BadMessage, NotATrade
 from venues.types import Trade
 
 CHUNK = 1 << 16
+# A page around rows: `{"data": [` after any plain fields.
+WRAPPED = re.compile(rb'\{[^\[\]{}]*"data"\s*:\s*\[')
+BETWEEN = re.compile(r"\}\s*,\s*(?=\{)")  # two objects of an array
 SORT_ROWS = 200_000  # rows held in memory while sorting a file that is not in order
 
 
@@ -156,7 +158,7 @@ def _bad(path: Path, line: int, raw: bytes, reason: str) -> BadRow:
 def _items(path: Path, *, json_items: bool) -> Iterator[Item]:
     """Yield lines with their numbers; objects of one JSON array count as lines."""
     with open_plain(path) as stream:
-        head = stream.peek(4096) if isinstance(stream, io.BufferedReader) else b""
+        head = stream.peek(4096)
         head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
         if json_items and _is_one_document(head):
             yield from _array_items(stream)
@@ -178,14 +180,14 @@ def _is_one_document(head: bytes) -> bool:
     """Tell an array, or a wrapped page, from lines of objects."""
     if head.startswith(b"["):
         return True
-    return head.startswith(b"{") and head[1:].lstrip().startswith(b'"data"')
+    return WRAPPED.match(head) is not None
 
 
-def _array_items(stream: IO[bytes]) -> Iterator[Item]:
+def _array_items(stream: Plain) -> Iterator[Item]:
     """Yield the objects of the first array in the file, without loading the whole of it.
 
-    What cannot be decoded, a broken object or a truncated end, is yielded as it is and ends the
-    reading: nothing says where the next object begins.
+    What cannot be decoded, a broken object or a truncated end, is yielded as it is; the reading
+    goes on where the next object seems to begin.
     """
     text = codecs.getreader("utf-8")(stream, "replace")
     decoder, number = json.JSONDecoder(), 0
@@ -198,12 +200,15 @@ def _array_items(stream: IO[bytes]) -> Iterator[Item]:
             _, end = decoder.raw_decode(buffer)
         except ValueError:
             more = text.read(CHUNK) if len(buffer) < LINE_BYTES else ""
-            if not more:
+            if more:
+                buffer += more
+                continue
+            between = BETWEEN.search(buffer)
+            if between is None:
                 if buffer:
                     yield number + 1, buffer[:LINE_BYTES].encode()
                 return
-            buffer += more
-            continue
+            end = between.start() + 1
         number += 1
         yield number, buffer[:end].encode()
         buffer = buffer[end:]

@@ -87,6 +87,7 @@ class Replay:
         self._estimator = TapeEstimator()
         self._window = timedelta(seconds=settings.SIGNAL_WINDOW_SECONDS)
         self._buffer: list[Trade] = []
+        self._seen: set[int] = set()
         self._followed: set[str] = set()
         self._signal_due: datetime | None = None
         self._waiting = 0  # fills of followed whales that no signal covers yet
@@ -112,8 +113,8 @@ class Replay:
             self._see(trade)
             self.progress(1)
             self._keep_pace(count, started)
-        log.info("Read %s of %s rows", self.feed.position - begun_at, self.feed.total)
         self._finish()
+        log.info("Read %s of %s rows", self.feed.position - begun_at, self.feed.total)
 
     def _resume(self) -> None:
         """Do what a crash left undone, and rebuild what only lived in memory."""
@@ -122,7 +123,8 @@ class Replay:
             self._read_working()
             self._poll(self._working, now=self.feed.clock_at)
         for trade in self._past():
-            self._estimator.see(trade)
+            if self._is_new(trade):
+                self._estimator.see(trade)
         followed = dict(Whale.objects.filter(follows__isnull=False).values_list("address", "pk"))
         self._followed = set(followed)
         self._ingest = ingest.Ingest(followed=set(followed.values()))
@@ -149,13 +151,22 @@ class Replay:
             next(trades)
         return trades
 
+    def _is_new(self, trade: Trade) -> bool:
+        """Tell whether this is the first time that the tape brings a trade."""
+        key = hash((trade.market, trade.token, trade.side, trade.transaction, trade.counter))
+        before = len(self._seen)
+        self._seen.add(key)
+        return len(self._seen) > before
+
     def _see(self, trade: Trade) -> None:
-        self._estimator.see(trade)
         self._buffer.append(trade)
-        if trade.wallet in self._followed:
-            self._waiting += 1
-            self._signal_due = self._signal_due or trade.at + self._window
-        touched = [each for each in self._working if each.may_fill(trade)]
+        touched: list[Working] = []
+        if self._is_new(trade):
+            self._estimator.see(trade)
+            if trade.wallet in self._followed:
+                self._waiting += 1
+                self._signal_due = self._signal_due or trade.at + self._window
+            touched = [each for each in self._working if each.may_fill(trade)]
         if touched:
             self._flush()
             self._poll(touched, now=trade.at)

@@ -27,19 +27,17 @@ def write(folder: Path, *, trades: int, seed: int = 7) -> Path:
     prices = [draw.randint(25, 60) for _ in range(MARKETS)]
     at = START
     with path.open("w", encoding="utf-8") as file:
-        for number in range(trades):
-            at += timedelta(seconds=draw.randint(1, 2 * GAP_SECONDS))
+        for _ in range(trades):
+            at += timedelta(seconds=draw.randint(0, 2 * GAP_SECONDS))
             market = draw.randrange(MARKETS)
             prices[market] = min(max(prices[market] + draw.choice((-1, 0, 0, 1)), 3), 97)
-            row = _trade(draw, number=number, market=market, cents=prices[market], at=at)
+            row = _trade(draw, market=market, cents=prices[market], at=at)
             file.write(record_message(row, venue="polymarket", channel="trades", at=at) + "\n")
     _write_results(folder, prices, draw, at)
     return path
 
 
-def _trade(
-    draw: random.Random, *, number: int, market: int, cents: int, at: datetime
-) -> dict[str, object]:
+def _trade(draw: random.Random, *, market: int, cents: int, at: datetime) -> dict[str, object]:
     whale = draw.random() < WHALE_PART
     wallet = draw.randrange(WHALES) if whale else WHALES + draw.randrange(WALLETS)
     yes = draw.random() < 0.7
@@ -56,7 +54,7 @@ def _trade(
         "title": f"Sample market {market + 1}: will the invented team win?",
         "outcome": "Yes" if yes else "No",
         "outcomeIndex": 0 if yes else 1,
-        "transactionHash": f"0x{number + 1:064x}",
+        "transactionHash": f"0x{draw.getrandbits(256):064x}",
     }
 
 

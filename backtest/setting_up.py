@@ -83,6 +83,7 @@ def set_up(
 
 def _feed(paths: Sequence[Path], scan: Scan, assumed: Mapping[str, float] | None) -> Feed:
     now = clock.database_now()
+    _refuse_overlap(scan)
     feed, made = Feed.objects.get_or_create(
         key=scan.key,
         defaults={
@@ -101,6 +102,21 @@ def _feed(paths: Sequence[Path], scan: Scan, assumed: Mapping[str, float] | None
         feed.started_at = now  # the newest feed is the current one
         feed.save(update_fields=["started_at"])
     return feed
+
+
+def _refuse_overlap(scan: Scan) -> None:
+    """Refuse trades that another recording may have brought: new followers would miss them."""
+    other = (
+        Feed.objects.exclude(key=scan.key)
+        .filter(position__gt=0, first_at__lte=scan.last_at, clock_at__gte=scan.first_at)
+        .first()
+    )
+    if other is not None:
+        raise CannotReplay(
+            f"This recording overlaps {other.name}, which was replayed here. A trade is stored "
+            "and decided once, so new accounts would miss what both have. Use an empty database: "
+            "POLYMIX_HOME=another-folder, then the same command."
+        )
 
 
 def _accounts(feed: Feed, name: str | None, password_file: Path) -> list[Account]:

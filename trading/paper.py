@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from uuid import UUID
+from typing import Any
 
 from django.conf import settings
 
@@ -11,18 +11,19 @@ from markets.queries import rows
 from trading.models import Order
 from venues.money import ZERO
 from venues.paper import PaperTerms, PaperVenue
-from venues.types import Book, Print, Side
+from venues.types import Book, FillReport, Print, Side
 
 PRINTS = """
 SELECT t.outcome_id, t.transaction, t.counter, t.side, t.price, t.shares, t.at, o.token
   FROM whales_whaletrade t JOIN markets_outcome o ON o.id = t.outcome_id
  WHERE t.outcome_id = ANY(%(outcomes)s) AND t.at > %(start)s AND t.at <= %(end)s
- ORDER BY t.at, t.transaction, t.counter
+ ORDER BY t.at, t.id
 """
 TAKEN = """
-SELECT f.account_id, f.order_id, f.print_id, f.shares
+SELECT f.account_id, f.order_id, f.print_id, f.venue_fill_id, f.price, f.shares, f.fee, f.at
   FROM trading_fill f JOIN trading_order w ON w.id = f.order_id
  WHERE w.outcome_id = ANY(%(outcomes)s) AND w.account_id = ANY(%(accounts)s) AND f.at > %(start)s
+ ORDER BY f.id
 """
 
 
@@ -35,7 +36,7 @@ class Tape:
         self._start = min((order.sent_at or now for order in orders), default=now)
         self._now = now
         self._prints: dict[int, list[Print]] | None = None
-        self._taken: dict[tuple[UUID, str], dict[UUID, Decimal]] | None = None
+        self._fills: list[dict[str, Any]] | None = None
 
     def venue(self, order: Order) -> PaperVenue:
         """Return the paper venue as this order's account meets it."""
@@ -45,10 +46,26 @@ class Tape:
             return (each for each in found if start < each.at <= end)
 
         def taken(print_id: str) -> Decimal:
-            takers = self._read_taken().get((order.account_id, print_id), {})
-            return sum((n for taker, n in takers.items() if taker != order.pk), ZERO)
+            return sum(
+                (
+                    row["shares"]
+                    for row in self._read_fills()
+                    if (row["account_id"], row["print_id"]) == (order.account_id, print_id)
+                    and row["order_id"] != order.pk
+                ),
+                ZERO,
+            )
 
-        return PaperVenue(terms=terms(order.fee_rate), prints=prints, book_at=no_book, taken=taken)
+        def matched(client_order_id: str) -> list[FillReport]:
+            return [_report(row) for row in self._read_fills() if row["order_id"] == order.pk]
+
+        return PaperVenue(
+            terms=terms(order.fee_rate),
+            prints=prints,
+            book_at=no_book,
+            taken=taken,
+            matched=matched,
+        )
 
     def _read_prints(self) -> dict[int, list[Print]]:
         if self._prints is None:
@@ -67,14 +84,22 @@ class Tape:
                 )
         return self._prints
 
-    def _read_taken(self) -> dict[tuple[UUID, str], dict[UUID, Decimal]]:
-        if self._taken is None:
-            self._taken = {}
+    def _read_fills(self) -> list[dict[str, Any]]:
+        """Return what the accounts' orders took of these outcomes, oldest first."""
+        if self._fills is None:
             key = {"outcomes": self._outcomes, "accounts": self._accounts, "start": self._start}
-            for row in rows(TAKEN, key):
-                takers = self._taken.setdefault((row["account_id"], row["print_id"]), {})
-                takers[row["order_id"]] = takers.get(row["order_id"], ZERO) + row["shares"]
-        return self._taken
+            self._fills = rows(TAKEN, key)
+        return self._fills
+
+
+def _report(row: dict[str, Any]) -> FillReport:
+    return FillReport(
+        venue_fill_id=row["venue_fill_id"],
+        price=row["price"],
+        shares=row["shares"],
+        fee=row["fee"],
+        at=row["at"],
+    )
 
 
 def terms(fee_rate: Decimal) -> PaperTerms:

@@ -1,7 +1,8 @@
 """A venue that fills on paper, against real books or real prints.
 
-Its answers are a pure function of the order and of what the market did after the order arrived, so
-asking twice, or after a crash, gives the same fills with the same ids.
+Its answers are a pure function of the order, of what it has matched of it already, and of what the
+market did after the order arrived: asking twice, or after a crash, gives the same fills with the
+same ids, and a print that comes late never takes back one that came before.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -30,6 +31,8 @@ Prints = Callable[[str, datetime, datetime], Iterable[Print]]
 BookAt = Callable[[str, datetime], Book | None]
 # Shares of a print that other orders of the same account already took.
 Taken = Callable[[str], Decimal]
+# What was matched of an order so far, by its client order id.
+Matched = Callable[[str], Sequence[FillReport]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +56,13 @@ class PaperVenue:
         prints: Prints,
         book_at: BookAt,
         taken: Taken,
+        matched: Matched,
     ) -> None:
         self._terms = terms
         self._prints = prints
         self._book_at = book_at
         self._taken = taken
+        self._matched = matched
 
     def place(self, request: OrderRequest) -> OrderReport:
         """Accept the order. Fills come with `look_up`, once the latency has passed.
@@ -99,21 +104,25 @@ class PaperVenue:
         )
 
     def _fills(self, request: OrderRequest, *, until: datetime) -> Iterable[FillReport]:
+        before = self._matched(request.client_order_id)
+        yield from before
+        known = {fill.venue_fill_id for fill in before}
+        missing = request.shares - sum((fill.shares for fill in before), money.ZERO)
         arrival = request.sent_at + self._terms.latency
-        if arrival > until:
+        if arrival > until or not missing:
             return
         offers = chain(
             self._book_offers(request, arrival=arrival, until=until),
             self._print_offers(request, arrival=arrival, until=until),
         )
-        missing = request.shares
         for offer_id, level, at in offers:
+            fill_id = f"{request.client_order_id}:{offer_id}"
             shares = min(missing, level.shares)
-            if shares <= 0:
+            if shares <= 0 or fill_id in known:
                 continue
             missing -= shares
             yield FillReport(
-                venue_fill_id=f"{request.client_order_id}:{offer_id}",
+                venue_fill_id=fill_id,
                 price=level.price,
                 shares=shares,
                 fee=taker_fee(price=level.price, shares=shares, rate=self._terms.fee_rate),

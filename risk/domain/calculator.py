@@ -142,7 +142,7 @@ def _number(number: int, symbol: str, value: Any) -> float:
 
 def _limits(number: int, case: Mapping[str, Any]) -> Limits:
     name = case.get("preset", "default")
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise BadCase(f"Case {number}: preset {name!r} is none of {', '.join(PRESETS)}.")
     given = case.get("settings") or {}
     if not isinstance(given, dict):
@@ -155,6 +155,8 @@ def _limits(number: int, case: Mapping[str, Any]) -> Limits:
         parsed = _number(number, key, value)
         if parsed <= 0 and key not in ("min_whale_quality", "min_confidence"):
             raise BadCase(f"Case {number}: {key} must be over 0.")
-        whole = isinstance(getattr(PRESETS[name], key), int)
+        whole = not isinstance(getattr(PRESETS[name], key), Decimal)
+        if whole and parsed != int(parsed):
+            raise BadCase(f"Case {number}: {key} is a whole number, not {parsed}.")
         changes[key] = int(parsed) if whole else Decimal(str(value))
     return replace(PRESETS[name], **changes)

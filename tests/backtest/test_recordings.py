@@ -173,6 +173,29 @@ def test_a_broken_line_never_stops_the_run(tmp_path, middle, reason):
     assert isinstance(bad, BadRow)
 
 
+def test_a_broken_object_of_an_array_costs_that_object_only(tmp_path):
+    good = [json.dumps({**V2, "transaction_hash": f"0x{number:04x}"}) for number in range(3)]
+    found = rows(tmp_path, f'[{good[0]}, {good[1]}, {{"bad": }}, {good[2]}]')
+
+    assert [type(row).__name__ for row in found] == ["Trade", "Trade", "BadRow", "Trade"]
+
+
+def test_a_page_is_known_wherever_its_rows_stand(tmp_path):
+    page = {"limit": 5, "data": [V2], "pagination": {"has_more": False}}
+
+    assert len(rows(tmp_path, json.dumps(page))) == 1
+
+
+def test_a_short_file_whose_gzip_breaks_keeps_what_came_before(tmp_path):
+    text = "".join(lines({**V2, "transaction_hash": f"0x{n:064x}"}) for n in range(40))
+    whole = gzip.compress(text.encode())
+
+    found = rows(tmp_path, whole[: len(whole) * 3 // 4])
+
+    assert isinstance(found[0], Trade)
+    assert isinstance(found[-1], BadRow)
+
+
 def test_a_file_that_ends_in_the_middle_keeps_what_came_before(tmp_path):
     whole = gzip.compress(lines(*([V1] * 3000)).encode())
 

@@ -125,6 +125,29 @@ def test_a_recording_never_runs_where_real_money_may_be_traded(db, tape):
     assert not Feed.objects.exists()
 
 
+def test_a_trade_that_the_tape_brings_twice_counts_once(reference, tape):
+    rows = tape.read_text().splitlines()
+    again = tape.with_name("twice.jsonl")
+    again.write_text("\n".join(row for row in rows for _ in range(2)) + "\n")
+    (tape.parent / "twice_resolutions.csv").write_text(
+        (tape.parent / "sample_resolutions.csv").read_text()
+    )
+
+    plan = run(again)
+
+    assert Feed.objects.get(pk=plan.feed.pk).duplicates == TRADES
+    assert books(plan) == reference
+
+
+def test_a_recording_that_overlaps_another_is_refused(fresh, tape):
+    run(tape)
+    part = tape.with_name("part.jsonl")
+    part.write_text("\n".join(tape.read_text().splitlines()[:100]) + "\n")
+
+    with pytest.raises(setting_up.CannotReplay, match=r"overlaps sample_trades\.jsonl"):
+        run(part)
+
+
 class Crash(Exception):
     pass
 

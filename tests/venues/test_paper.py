@@ -40,12 +40,13 @@ def seen(number: int, *, seconds: float, price="0.54", shares="60", side=Side.BU
     )
 
 
-def venue(*prints: Print, book: Book | None = None, taken=None) -> PaperVenue:
+def venue(*prints: Print, book: Book | None = None, taken=None, matched=()) -> PaperVenue:
     return PaperVenue(
         terms=TERMS,
         prints=lambda token, start, end: [each for each in prints if start < each.at <= end],
         book_at=lambda token, at: book,
         taken=lambda print_id: (taken or {}).get(print_id, Decimal(0)),
+        matched=lambda client_order_id: matched,
     )
 
 
@@ -91,6 +92,16 @@ def test_what_another_order_of_the_account_took_is_gone():
     report = venue(seen(1, seconds=5), taken={"p1": Decimal(25)}).look_up(ask(), now=LATER)
 
     assert [fill.shares for fill in report.fills] == [5]
+
+
+def test_a_print_that_comes_late_takes_nothing_back():
+    late, early = seen(1, seconds=60, shares="160"), seen(2, seconds=60, shares="60")
+    before = venue(early).look_up(ask(), now=LATER)
+
+    after = venue(late, early, matched=before.fills).look_up(ask(), now=LATER)
+
+    assert after.fills[: len(before.fills)] == before.fills
+    assert [fill.shares for fill in after.fills] == [Decimal(30), Decimal(70)]
 
 
 def test_a_book_fills_level_by_level_up_to_the_limit():

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import signal
 import time
 from argparse import ArgumentParser
@@ -9,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from backtest import answers, demo, setting_up
 from backtest.formats import UnreadableRecording
@@ -41,6 +44,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         stopping = _listen_for_stop()
         started = time.monotonic()
+        if Feed._meta.db_table not in connection.introspection.table_names():
+            call_command("migrate", verbosity=0)  # a fresh clone
         try:
             with bar("Reading", quiet=options["json"]) as reading:
                 plan = setting_up.set_up(
@@ -91,8 +96,6 @@ def _listen_for_stop() -> list[bool]:
 @contextlib.contextmanager
 def _only_one() -> Iterator[None]:
     """Hold the lock that keeps a second replay from moving the same clock."""
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtext('polymix replay'))")
         if not cursor.fetchone()[0]:
@@ -137,6 +140,8 @@ def _assumed(text: str | None) -> dict[str, float] | None:
             profile[name.strip()] = float(value)
         except ValueError:
             raise CommandError(f"--assume {part!r}: {value!r} is not a number.") from None
+    if not all(math.isfinite(value) for value in profile.values()):
+        raise CommandError("--assume takes finite numbers only.")
     if not all(0 <= profile[name] <= 100 for name in "qwc"):
         raise CommandError("--assume: q, w and c lie between 0 and 100.")
     return profile

@@ -40,11 +40,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             lock = _only_one()
-            _check_port(options["port"])
-            embedded.use()
             orphans = end_orphans()
             if orphans:
                 log.info("Ended %s processes that an earlier run left behind", orphans)
+            _check_port(options["port"])
+            embedded.use()
             call_command("migrate", verbosity=0)
             plan = _plan(options)
         except (embedded.ServerProblem, UnreadableRecording, BadResolutions, CannotReplay) as why:
