@@ -1,0 +1,1 @@
+"""Polymarket's exchange, catalogue and chain as local servers."""
