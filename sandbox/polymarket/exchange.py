@@ -1,0 +1,427 @@
+"""The authoritative books of Polymarket's order book: orders, matches, and what the chain says."""
+
+import base64
+import hashlib
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from sandbox.book import Resting
+from sandbox.log import EventLog
+from sandbox.polymarket.markets import MICRO, Market
+from sandbox.polymarket.wallets import ApiKey, Wallet
+
+ZERO, ONE = Decimal(0), Decimal(1)
+MARKETABLE_MINIMUM = ONE  # USD of an order that buys at once
+NAMESPACE = uuid.UUID("b01dface-0000-4000-8000-000000000000")
+
+
+class Refused(Exception):
+    """An order that is not taken: the status and the words."""
+
+    def __init__(self, words: str, *, status: int = 400) -> None:
+        super().__init__(words)
+        self.words = words
+        self.status = status
+
+
+class Settlement(StrEnum):
+    MATCHED = "MATCHED"
+    MINED = "MINED"
+    CONFIRMED = "CONFIRMED"
+    RETRYING = "RETRYING"
+    FAILED = "FAILED"
+
+
+@dataclass(slots=True, kw_only=True)
+class Order:
+    """One signed order, for as long as anybody asks."""
+
+    order_id: str
+    key: str  # of the API key that owns it
+    wallet: Wallet
+    market: Market
+    token: str
+    buy: bool
+    price: Decimal  # of its own token, the limit
+    shares: Decimal
+    spend: Decimal | None  # USD, for a market order that buys
+    kind: str  # GTC, GTD, FOK, FAK
+    expires_at: datetime | None
+    created_at: datetime
+    matched: Decimal = ZERO
+    paid: Decimal = ZERO  # USD, without fees
+    status: str = "LIVE"
+    release_at: datetime | None = None  # of an order that is held
+    post_only: bool = False
+    trades: list[str] = field(default_factory=list)
+
+    @property
+    def remaining(self) -> Decimal:
+        return self.shares - self.matched
+
+    @property
+    def reserve(self) -> Decimal:
+        """Return what the rest of an order to buy can cost, USD."""
+        return self.remaining * self.price if self.buy else ZERO
+
+
+@dataclass(slots=True, kw_only=True)
+class Leg:
+    """One order's part of a trade."""
+
+    order: Order
+    shares: Decimal
+    price: Decimal  # of its own token
+    fee: Decimal
+
+
+@dataclass(slots=True, kw_only=True)
+class Trade:
+    """One match of a taker with its makers; the chain has the last word."""
+
+    trade_id: str
+    market: Market
+    taker: Leg
+    makers: list[Leg]
+    at: datetime
+    changed_at: datetime
+    status: Settlement = Settlement.MATCHED
+    transaction: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How long the chain takes, and which trades it loses."""
+
+    mined_after: timedelta = timedelta(seconds=2)
+    confirmed_after: timedelta = timedelta(seconds=10)
+    fails: frozenset[int] = frozenset()  # numbers of trades, from 1
+
+
+class Exchange:
+    """Polymarket's state. Every method takes the time; `tick` does what has fallen due."""
+
+    def __init__(self, log: EventLog, *, rules: Rules | None = None) -> None:
+        self.log = log
+        self.rules = rules or Rules()
+        self.markets: dict[str, Market] = {}
+        self.by_token: dict[str, Market] = {}
+        self.wallets: dict[str, Wallet] = {}
+        self.keys: dict[str, ApiKey] = {}
+        self.orders: dict[str, Order] = {}
+        self.trades: list[Trade] = []
+
+    def list_market(self, market: Market) -> None:
+        self.markets[market.condition] = market
+        for token in market.tokens:
+            self.by_token[token] = market
+
+    def open_wallet(
+        self, address: str, *, owner: str | None = None, signature_type: int = 0, cash: Decimal
+    ) -> Wallet:
+        wallet = Wallet(
+            address=address.lower(),
+            owner=(owner or address).lower(),
+            signature_type=signature_type,
+            cash=cash,
+        )
+        self.wallets[wallet.address] = wallet
+        return wallet
+
+    def key_for(self, address: str, nonce: int) -> ApiKey:
+        """Return the API key of an address and a nonce: the same one each time."""
+        seed = hashlib.sha256(f"{address.lower()}:{nonce}".encode()).digest()
+        key = ApiKey(
+            key=str(uuid.uuid5(NAMESPACE, f"key:{address.lower()}:{nonce}")),
+            secret=base64.urlsafe_b64encode(seed).decode(),
+            passphrase=hashlib.sha256(seed).hexdigest(),
+            address=address.lower(),
+        )
+        self.keys[key.key] = key
+        return key
+
+    # Orders
+
+    def place(self, order: Order, *, now: datetime) -> Order:
+        """Take a signed and checked order: match it, hold it, or let it rest. Raises Refused."""
+        market = order.market
+        self._check(order, now=now)
+        side, price = market.on_book(order.token, buy=order.buy, price=order.price)
+        crossing = next(market.book.crossing(side, price), None) is not None
+        if order.post_only and crossing:
+            raise Refused("invalid post-only order: order crosses book")
+        if crossing and order.buy and order.shares * order.price < MARKETABLE_MINIMUM:
+            raise Refused(
+                f"invalid amount for a marketable BUY order (${order.shares * order.price:.2f}), "
+                "min size: $1"
+            )
+        self.orders[order.order_id] = order
+        self.log.write(
+            "polymarket.accepted",
+            now,
+            order=order.order_id,
+            wallet=order.wallet.address,
+            token=order.token,
+            buy=order.buy,
+            price=order.price,
+            shares=order.shares,
+        )
+        if crossing and market.delay:
+            order.status, order.release_at = "DELAYED", now + timedelta(seconds=market.delay)
+            return order
+        try:
+            self._execute(order, now=now)
+        except Refused:
+            del self.orders[order.order_id]
+            raise
+        return order
+
+    def cancel(self, key: str, order_id: str, *, now: datetime) -> str:
+        """Take an order back; returns why not, or nothing when it is done."""
+        order = self.orders.get(order_id)
+        if order is None or order.key != key:
+            return "order not found"
+        if order.status == "DELAYED":
+            return "order is delayed and cannot be canceled"
+        if order.order_id not in order.market.book:
+            return "order can't be found - already canceled or matched"
+        self._end(order, "CANCELED", now=now)
+        return ""
+
+    def tick(self, *, now: datetime) -> None:
+        """Release held orders, expire, clear books at the start of games, move the chain on."""
+        for order in list(self.orders.values()):
+            if order.release_at is not None and order.release_at <= now:
+                order.release_at = None
+                self._release(order, now=now)
+            expired = order.expires_at is not None and order.expires_at <= now
+            if expired and order.order_id in order.market.book:
+                self._end(order, "CANCELED_EXPIRED_ORDER", now=now)
+        for market in self.markets.values():
+            starts = market.starts_at
+            if market.clears_book and not market.cleared and starts and starts <= now:
+                market.cleared = True
+                self._clear(market, "CANCELED", now=now)
+        for number, trade in enumerate(self.trades, start=1):
+            self._move_chain(number, trade, now=now)
+
+    def resolve(self, condition: str, payout: tuple[Decimal, Decimal], *, now: datetime) -> None:
+        """End a market: what a share of each token pays, USD."""
+        market = self.markets[condition]
+        market.payout, market.accepting = payout, False
+        self._clear(market, "CANCELED_MARKET_RESOLVED", now=now)
+        self.log.write("polymarket.resolved", now, condition=condition, payout=list(payout))
+
+    def redeem(self, address: str, condition: str, *, now: datetime) -> Decimal:
+        """Turn the shares of a resolved market into pUSD; twice gives nothing more."""
+        wallet, market = self.wallets[address.lower()], self.markets[condition]
+        if market.payout is None:
+            raise Refused("the market is not resolved")
+        paid = ZERO
+        for token, unit in zip(market.tokens, market.payout, strict=True):
+            paid += wallet.shares.pop(token, ZERO) * unit
+        wallet.cash += paid
+        self.log.write("polymarket.redeemed", now, wallet=address, condition=condition, paid=paid)
+        return paid
+
+    def held_cash(self, wallet: Wallet) -> Decimal:
+        """Return what open orders of a wallet may still cost, USD."""
+        return sum((o.reserve for o in self._open(wallet)), ZERO)
+
+    def held_shares(self, wallet: Wallet, token: str) -> Decimal:
+        return sum(
+            (o.remaining for o in self._open(wallet) if not o.buy and o.token == token), ZERO
+        )
+
+    # Inside
+
+    def _open(self, wallet: Wallet) -> list[Order]:
+        return [
+            order
+            for order in self.orders.values()
+            if order.wallet is wallet and order.status in ("LIVE", "DELAYED")
+        ]
+
+    def _check(self, order: Order, *, now: datetime) -> None:
+        market = order.market
+        if order.order_id in self.orders:
+            raise Refused(f"order {order.order_id} is invalid. Duplicated.")
+        if not market.accepting:
+            raise Refused("the market is not yet ready to process new orders")
+        if not market.tick <= order.price <= ONE - market.tick or order.price % market.tick:
+            raise Refused(f"Price ({order.price}) breaks minimum tick size rule: {market.tick}")
+        if order.shares < market.min_size and order.kind in ("GTC", "GTD"):
+            raise Refused(f"Size ({order.shares}) lower than the minimum: {market.min_size}")
+        if order.expires_at is not None and order.expires_at < now + timedelta(minutes=3):
+            raise Refused("invalid expiration")
+        self._check_funds(order)
+
+    def _check_funds(self, order: Order) -> None:
+        wallet = order.wallet
+        if order.buy:
+            fee = order.market.taker_fee(price=order.price, shares=order.shares)
+            short = order.reserve + fee > wallet.free_cash(self.held_cash(wallet))
+        else:
+            held = self.held_shares(wallet, order.token)
+            short = order.remaining > wallet.free_shares(order.token, held)
+        if short or not wallet.approved:
+            raise Refused("not enough balance / allowance")
+
+    def _execute(self, order: Order, *, now: datetime) -> None:
+        """Match at once; what may rest, rests. Raises Refused for a FOK or FAK that finds none."""
+        market = order.market
+        side, limit = market.on_book(order.token, buy=order.buy, price=order.price)
+        meets = [
+            each
+            for each in market.book.crossing(side, limit)
+            if self.orders[each.order_id].wallet is not order.wallet
+        ]
+        taken = self._taken(order, meets)
+        total = sum((shares for _, shares in taken), ZERO)
+        if order.kind == "FOK" and self._missing(order, taken):
+            raise Refused("order couldn't be fully filled. FOK orders are fully filled or killed.")
+        if order.kind == "FAK" and not total:
+            raise Refused(
+                "no orders found to match with FAK order. FAK orders are partially "
+                "filled or killed if no match is found."
+            )
+        if taken:
+            self._trade(order, taken, now=now)
+        if order.kind in ("GTC", "GTD") and order.remaining:
+            market.book.add(
+                Resting(
+                    order_id=order.order_id,
+                    owner=order.wallet.address,
+                    side=side,
+                    price=limit,
+                    remaining=order.remaining,
+                )
+            )
+            order.status = "LIVE"
+        else:
+            order.status = "MATCHED"
+
+    def _taken(self, order: Order, meets: list[Resting]) -> list[tuple[Resting, Decimal]]:
+        """Return what an order takes of each resting one; a market order spends its dollars."""
+        taken: list[tuple[Resting, Decimal]] = []
+        shares, dollars = order.remaining, order.spend
+        for each in meets:
+            price = order.market.own_price(order.token, each.price)
+            most = shares if dollars is None else (dollars / price).quantize(MICRO, "ROUND_FLOOR")
+            count = min(most, each.remaining)
+            if count <= 0:
+                break
+            taken.append((each, count))
+            if dollars is None:
+                shares -= count
+            else:
+                dollars -= count * price
+        return taken
+
+    def _missing(self, order: Order, taken: list[tuple[Resting, Decimal]]) -> bool:
+        if order.spend is None:
+            return sum((shares for _, shares in taken), ZERO) < order.remaining
+        own = order.market.own_price
+        spent = sum((shares * own(order.token, each.price) for each, shares in taken), ZERO)
+        return order.spend - spent > Decimal("0.01")
+
+    def _trade(self, order: Order, taken: list[tuple[Resting, Decimal]], *, now: datetime) -> None:
+        market, makers = order.market, []
+        shares = paid = fee = ZERO
+        for resting, count in taken:
+            maker = self.orders[resting.order_id]
+            own = market.own_price(order.token, resting.price)
+            leg = Leg(
+                order=maker,
+                shares=count,
+                fee=ZERO,
+                price=market.own_price(maker.token, resting.price),
+            )
+            makers.append(leg)
+            market.book.take(resting.order_id, count)
+            self._owe(leg)
+            maker.matched += count
+            maker.paid += count * leg.price
+            if not maker.remaining:
+                maker.status = "MATCHED"
+            shares, paid = shares + count, paid + count * own
+            fee += market.taker_fee(price=own, shares=count)
+        taker = Leg(order=order, shares=shares, price=paid / shares, fee=fee)
+        self._owe(taker)
+        order.matched += shares
+        order.shares = max(order.shares, order.matched)
+        order.paid += paid
+        market.last_price = taken[-1][0].price
+        market.last_side = "BUY" if order.buy else "SELL"
+        number = len(self.trades) + 1
+        trade = Trade(
+            trade_id=str(uuid.uuid5(NAMESPACE, f"trade:{number}")),
+            market=market,
+            taker=taker,
+            makers=makers,
+            at=now,
+            changed_at=now,
+        )
+        self.trades.append(trade)
+        for leg in (taker, *makers):
+            leg.order.trades.append(trade.trade_id)
+        self.log.write(
+            "polymarket.matched",
+            now,
+            trade=trade.trade_id,
+            taker=order.order_id,
+            makers=[leg.order.order_id for leg in makers],
+            shares=shares,
+        )
+
+    def _owe(self, leg: Leg, *, sign: int = 1) -> None:
+        """Hold what a leg gives until the chain has it, or let it go again."""
+        wallet, order = leg.order.wallet, leg.order
+        if order.buy:
+            wallet.owed += sign * (leg.shares * leg.price + leg.fee)
+        else:
+            owed = wallet.owed_shares.get(order.token, ZERO)
+            wallet.owed_shares[order.token] = owed + sign * leg.shares
+
+    def _move_chain(self, number: int, trade: Trade, *, now: datetime) -> None:
+        if trade.status is Settlement.MATCHED and now >= trade.at + self.rules.mined_after:
+            trade.status, trade.changed_at = Settlement.MINED, now
+            trade.transaction = "0x" + hashlib.sha256(trade.trade_id.encode()).hexdigest()
+        if trade.status is not Settlement.MINED or now < trade.at + self.rules.confirmed_after:
+            return
+        failed = number in self.rules.fails
+        trade.status = Settlement.FAILED if failed else Settlement.CONFIRMED
+        trade.changed_at = now
+        for leg in (trade.taker, *trade.makers):
+            self._owe(leg, sign=-1)
+            if not failed:
+                self._deliver(leg)
+        self.log.write("polymarket.settled", now, trade=trade.trade_id, status=trade.status)
+
+    def _deliver(self, leg: Leg) -> None:
+        wallet, order = leg.order.wallet, leg.order
+        sign = 1 if order.buy else -1
+        wallet.cash -= sign * leg.shares * leg.price + leg.fee
+        wallet.shares[order.token] = wallet.shares.get(order.token, ZERO) + sign * leg.shares
+
+    def _release(self, order: Order, *, now: datetime) -> None:
+        """Match an order that was held, if it still may; else it is unmatched."""
+        try:
+            order.status = "UNMATCHED"
+            if order.market.accepting:
+                self._check_funds(order)
+                self._execute(order, now=now)
+        except Refused:
+            order.status = "UNMATCHED"
+
+    def _clear(self, market: Market, status: str, *, now: datetime) -> None:
+        for resting in market.book:
+            self._end(self.orders[resting.order_id], status, now=now)
+
+    def _end(self, order: Order, status: str, *, now: datetime) -> None:
+        order.market.book.remove(order.order_id)
+        order.status = status
+        self.log.write("polymarket.canceled", now, order=order.order_id, status=status)

@@ -1,0 +1,71 @@
+"""What is traded: a market of two outcomes with one book on the first one's price."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from sandbox.book import Book, Side
+from sandbox.polymarket.signing import EXCHANGE_V3, NEG_RISK, STANDARD, Domain
+
+ONE = Decimal(1)
+MICRO = Decimal("0.000001")
+FEE_STEP = Decimal("0.00001")
+
+
+@dataclass(slots=True, kw_only=True)
+class Market:
+    """One question; token 0 pays when the first outcome happens, token 1 when the second does."""
+
+    condition: str  # 0x and 64 hexadecimal digits
+    slug: str
+    question: str
+    outcomes: tuple[str, str]
+    tokens: tuple[str, str]
+    tick: Decimal = Decimal("0.01")
+    min_size: Decimal = Decimal(5)  # shares
+    fee_rate: Decimal = Decimal("0.05")
+    neg_risk: bool = False
+    version: str = "v1"
+    delay: int = 0  # seconds that a taking order is held
+    starts_at: datetime | None = None  # of the game
+    clears_book: bool = True  # when the game starts
+    cleared: bool = False
+    accepting: bool = True
+    payout: tuple[Decimal, Decimal] | None = None
+    last_price: Decimal | None = None  # of token 0
+    last_side: str = ""
+    book: Book = field(default_factory=Book)
+
+    @property
+    def domain(self) -> Domain:
+        """Return the contract that orders of this market are signed for."""
+        if self.version == "v2":
+            return Domain(contract=EXCHANGE_V3, version="3")
+        return Domain(contract=NEG_RISK if self.neg_risk else STANDARD, version="2")
+
+    def index(self, token: str) -> int:
+        return self.tokens.index(token)
+
+    def on_book(self, token: str, *, buy: bool, price: Decimal) -> tuple[Side, Decimal]:
+        """Return the side and price of an order in the book of token 0."""
+        if self.index(token) == 0:
+            return (Side.BID if buy else Side.ASK), price
+        return (Side.ASK if buy else Side.BID), ONE - price
+
+    def own_price(self, token: str, price: Decimal) -> Decimal:
+        """Return a price of the book as that of a token."""
+        return price if self.index(token) == 0 else ONE - price
+
+    def ladder(self, token: str) -> tuple[list[tuple[Decimal, Decimal]], ...]:
+        """Return bids and asks of a token, each worst first."""
+        bids, asks = self.book.levels(Side.BID), self.book.levels(Side.ASK)
+        if self.index(token) == 0:
+            return bids, list(reversed(asks))
+        mirrored_bids = [(ONE - price, size) for price, size in reversed(asks)]
+        mirrored_asks = [(ONE - price, size) for price, size in bids]
+        return mirrored_bids, mirrored_asks
+
+    def taker_fee(self, *, price: Decimal, shares: Decimal) -> Decimal:
+        """Return shares x rate x price x (1 - price), down to five decimals."""
+        exact = shares * self.fee_rate * price * (ONE - price)
+        return exact - exact % FEE_STEP

@@ -1,0 +1,229 @@
+"""What a client of the order book sent, checked: headers, shapes, signatures."""
+
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sandbox.polymarket import signing
+from sandbox.polymarket.exchange import Exchange, Order, Refused
+from sandbox.polymarket.markets import MICRO, Market
+from sandbox.polymarket.signing import BadSignature, SignedOrder
+from sandbox.polymarket.wallets import ApiKey, Wallet
+
+WINDOW = timedelta(seconds=60)  # how far a client's clock may be off; the exact limit is not known
+KINDS = ("GTC", "GTD", "FOK", "FAK")
+
+
+def signed_request(
+    exchange: Exchange,
+    headers: Mapping[str, str],
+    *,
+    method: str,
+    path: str,
+    body: bytes,
+    now: datetime,
+) -> ApiKey:
+    """Return the API key that signed a request over its exact bytes. Raises Refused."""
+    key = exchange.keys.get(headers.get("poly_api_key", ""))
+    stamp = headers.get("poly_timestamp", "")
+    if key is None or not _is_close(stamp, now):
+        raise Refused("Unauthorized/Invalid api key", status=401)
+    made = signing.request_signature(
+        key.secret, timestamp=stamp, method=method, path=path, body=body
+    )
+    proofs = (
+        hmac.compare_digest(made, headers.get("poly_signature", "")),
+        hmac.compare_digest(key.passphrase, headers.get("poly_passphrase", "")),
+        headers.get("poly_address", "").lower() == key.address,
+    )
+    if not all(proofs):
+        raise Refused("Unauthorized/Invalid api key", status=401)
+    return key
+
+
+def key_request(headers: Mapping[str, str], *, now: datetime) -> tuple[str, int]:
+    """Return address and nonce of a signed request for an API key. Raises Refused."""
+    address, stamp = headers.get("poly_address", ""), headers.get("poly_timestamp", "")
+    nonce = headers.get("poly_nonce", "0")
+    try:
+        if not nonce.isdecimal() or not _is_close(stamp, now):
+            raise BadSignature("a nonce and a time are needed")
+        owner = signing.key_owner(
+            address=address,
+            timestamp=stamp,
+            nonce=int(nonce),
+            signature=headers.get("poly_signature", ""),
+        )
+    except BadSignature:
+        raise Refused("Invalid L1 Request headers", status=401) from None
+    if owner != address.lower():
+        raise Refused("Invalid L1 Request headers", status=401)
+    return owner, int(nonce)
+
+
+def order_of(exchange: Exchange, key: ApiKey, row: Mapping[str, Any], *, now: datetime) -> Order:
+    """Read and check one posted order; prices come from its amounts. Raises Refused."""
+    signed, raw = _signed(row)
+    if row.get("owner") != key.key:
+        raise Refused("the order owner has to be the owner of the API KEY")
+    market = exchange.by_token.get(str(signed.token))
+    if market is None:
+        raise Refused("the market is not yet ready to process new orders")
+    wallet = _wallet(exchange, key, signed)
+    _check_signature(signed, market, wallet, str(raw.get("signature", "")))
+    kind = row.get("orderType")
+    if kind not in KINDS:
+        raise Refused("Invalid order payload")
+    expires = _whole(raw.get("expiration", "0"))
+    if (kind == "GTD") != bool(expires):
+        raise Refused("invalid expiration")
+    return _order(
+        signed,
+        market,
+        wallet,
+        key=key,
+        kind=kind,
+        expires=expires,
+        post_only=row.get("postOnly") is True,
+        now=now,
+    )
+
+
+def _order(
+    signed: SignedOrder,
+    market: Market,
+    wallet: Wallet,
+    *,
+    key: ApiKey,
+    kind: str,
+    expires: int,
+    post_only: bool,
+    now: datetime,
+) -> Order:
+    give, get = signed.maker_amount * MICRO, signed.taker_amount * MICRO
+    buy = signed.side == 0
+    if not give or not get:
+        raise Refused("Invalid order payload")
+    dollars, shares = (give, get) if buy else (get, give)
+    price = (dollars / shares).quantize(market.tick, "ROUND_HALF_EVEN")
+    spend = dollars if buy and kind in ("FOK", "FAK") else None
+    if abs(dollars / shares - price) > market.tick / 100:
+        raise Refused(f"Price ({dollars / shares:f}) breaks minimum tick size rule: {market.tick}")
+    return Order(
+        order_id=signing.order_id(signed, market.domain),
+        key=key.key,
+        wallet=wallet,
+        market=market,
+        token=str(signed.token),
+        buy=buy,
+        price=price,
+        shares=shares,
+        spend=spend,
+        kind=kind,
+        expires_at=datetime.fromtimestamp(expires, UTC) if expires else None,
+        created_at=now,
+        post_only=post_only,
+    )
+
+
+def _signed(row: Mapping[str, Any]) -> tuple[SignedOrder, Mapping[str, Any]]:
+    raw = row.get("order")
+    if not isinstance(raw, dict) or not isinstance(raw.get("salt"), int):
+        raise Refused("Invalid order payload")  # the salt is a number, all else is text
+    sides = {"BUY": 0, "SELL": 1}
+    if raw.get("side") not in sides or raw.get("signatureType") not in (0, 1, 2, 3):
+        raise Refused("Invalid order payload")
+    texts = (
+        "maker",
+        "signer",
+        "tokenId",
+        "makerAmount",
+        "takerAmount",
+        "timestamp",
+        "metadata",
+        "builder",
+    )
+    if not all(isinstance(raw.get(name), str) for name in texts):
+        raise Refused("Invalid order payload")
+    return (
+        SignedOrder(
+            salt=raw["salt"],
+            maker=raw["maker"],
+            signer=raw["signer"],
+            token=_whole(raw["tokenId"]),
+            maker_amount=_whole(raw["makerAmount"]),
+            taker_amount=_whole(raw["takerAmount"]),
+            side=sides[raw["side"]],
+            signature_type=raw["signatureType"],
+            timestamp=_whole(raw["timestamp"]),
+            metadata=raw["metadata"],
+            builder=raw["builder"],
+        ),
+        raw,
+    )
+
+
+def _wallet(exchange: Exchange, key: ApiKey, signed: SignedOrder) -> Wallet:
+    """Return the wallet that pays, if this key may trade for it."""
+    wallet = exchange.wallets.get(signed.maker.lower())
+    if wallet is None or wallet.signature_type != signed.signature_type:
+        raise Refused("maker address not allowed, please use the deposit wallet flow")
+    signer = wallet.address if signed.signature_type == signing.DEPOSIT_WALLET else wallet.owner
+    if signed.signer.lower() != signer or key.address not in (wallet.owner, wallet.address):
+        raise Refused("the order signer address has to be the address of the API KEY")
+    return wallet
+
+
+def _check_signature(signed: SignedOrder, market: Market, wallet: Wallet, signature: str) -> None:
+    """Refuse an order whose owner did not sign it for this market's contract."""
+    try:
+        if signing.signed_by(signed, market.domain, signature) == wallet.owner:
+            return
+    except BadSignature:
+        pass
+    raise Refused(
+        "order_version_mismatch"
+        if _for_other(signed, market, wallet, signature)
+        else "invalid signature"
+    )
+
+
+def _for_other(signed: SignedOrder, market: Market, wallet: Wallet, signature: str) -> bool:
+    """Tell whether the signature is good for another of the contracts."""
+    for contract, version in (
+        (signing.STANDARD, "2"),
+        (signing.NEG_RISK, "2"),
+        (signing.EXCHANGE_V3, "3"),
+        (signing.STANDARD, "1"),
+    ):
+        domain = signing.Domain(contract=contract, version=version)
+        try:
+            if domain != market.domain and (
+                signing.signed_by(signed, domain, signature) == wallet.owner
+            ):
+                return True
+        except BadSignature:
+            continue
+    return False
+
+
+def json_of(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise Refused("Invalid order payload") from None
+
+
+def _whole(value: object) -> int:
+    text = str(value)
+    if not text.isdecimal() or len(text) > 80:
+        raise Refused("Invalid order payload")
+    return int(text)
+
+
+def _is_close(stamp: str, now: datetime) -> bool:
+    if not stamp.isdecimal() or len(stamp) > 12:
+        return False
+    return abs(int(stamp) - now.timestamp()) <= WINDOW.total_seconds()
