@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 START_SECONDS = 10
 
@@ -31,7 +31,7 @@ def check_loopback(host: str) -> None:
 
 
 @contextlib.contextmanager
-def serving(app: Starlette, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def serving(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve an application from a thread while the block runs; yields its URL."""
     check_loopback(host)
     with socket.socket() as listener:
