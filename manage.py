@@ -4,7 +4,8 @@
 import os
 import sys
 
-NEEDS_NO_DATABASE = {"size", "check", "help", "up", "version", "--version", "collectstatic"}
+NEEDS_NO_DATABASE = {"check", "collectstatic", "help", "sandbox", "size", "up", "version"}
+NEEDS_NO_DATABASE |= {"--version"}
 
 
 def main() -> None:

@@ -28,10 +28,16 @@ def _run(folder: str) -> int:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    from bench import copying, replay, sizing
+    from bench import copying, replay, sandbox, sizing
 
     missed = 0
-    for measure in (sizing.measure, copying.measure_set, copying.measure_history, replay.measure):
+    for measure in (
+        sizing.measure,
+        copying.measure_set,
+        copying.measure_history,
+        replay.measure,
+        sandbox.measure,
+    ):
         call_command("flush", verbosity=0, interactive=False)  # each begins with nothing
         result = measure(folder)
         print(result.line(), flush=True)

@@ -141,14 +141,19 @@ class Member:
     cash: dict[int, Decimal] = field(default_factory=dict)
     positions: dict[str, Position] = field(default_factory=lambda: defaultdict(Position))
     orders: dict[str, Order] = field(default_factory=dict)
+    open: dict[str, Order] = field(default_factory=dict)  # may still hold what has just ended
     fills: list[Fill] = field(default_factory=list)
     settlements: list[dict[str, Any]] = field(default_factory=list)
     client_ids: set[str] = field(default_factory=set)  # burned for ever
     transfers: set[str] = field(default_factory=set)
 
+    def take(self, order: Order) -> None:
+        """Keep a new order."""
+        self.orders[order.order_id] = self.open[order.order_id] = order
+
     def resting(self, *, shard: int | None = None) -> list[Order]:
-        return [
-            order
-            for order in self.orders.values()
-            if order.status is OrderStatus.RESTING and shard in (None, order.shard)
-        ]
+        for order_id in [
+            each.order_id for each in self.open.values() if each.status is not OrderStatus.RESTING
+        ]:
+            del self.open[order_id]
+        return [order for order in self.open.values() if shard in (None, order.shard)]

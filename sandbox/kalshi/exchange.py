@@ -90,7 +90,7 @@ class Exchange:
             raise refusals.insufficient_balance()
         self._check_crossing(market, order, asked)
         member.client_ids.add(order.client_order_id)
-        member.orders[order.order_id] = order
+        member.take(order)
         self.log.write(
             "kalshi.accepted",
             now,
@@ -316,7 +316,8 @@ class Exchange:
 
     def remember(self, order: Order, *, now: datetime) -> None:
         order.updated_at = now
-        order.history.append((now, wire.order(order)))
+        if self.rules.read_lag:
+            order.history.append((now, wire.order(order)))
 
     def new_id(self, kind: str) -> str:
         self._count += 1

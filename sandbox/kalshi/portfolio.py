@@ -158,6 +158,8 @@ def _member(call: Call) -> Member:
 
 def _as_read(call: Call, found: Order) -> dict[str, Any] | None:
     """Return an order as reads show it: some time behind the writes, when the rules say so."""
+    if not call.exchange.rules.read_lag:
+        return wire.order(found)
     seen_until = call.now - call.exchange.rules.read_lag
     seen = [row for at, row in found.history if at <= seen_until]
     return seen[-1] if seen else None

@@ -14,6 +14,7 @@ from sandbox.polymarket.markets import MICRO, Market
 from sandbox.polymarket.wallets import ApiKey, Wallet
 
 ZERO, ONE = Decimal(0), Decimal(1)
+OPEN = ("LIVE", "DELAYED")
 MARKETABLE_MINIMUM = ONE  # USD of an order that buys at once
 NAMESPACE = uuid.UUID("b01dface-0000-4000-8000-000000000000")
 
@@ -113,6 +114,8 @@ class Exchange:
         self.keys: dict[str, ApiKey] = {}
         self.orders: dict[str, Order] = {}
         self.trades: list[Trade] = []
+        self._timed: dict[str, Order] = {}  # orders that end, or are looked at again, by time
+        self._unsettled: dict[int, Trade] = {}  # trades that the chain has not decided, by number
 
     def list_market(self, market: Market) -> None:
         self.markets[market.condition] = market
@@ -159,6 +162,9 @@ class Exchange:
                 "min size: $1"
             )
         self.orders[order.order_id] = order
+        order.wallet.open[order.order_id] = order
+        if order.expires_at is not None or (crossing and market.delay):
+            self._timed[order.order_id] = order
         self.log.write(
             "polymarket.accepted",
             now,
@@ -175,7 +181,7 @@ class Exchange:
         try:
             self._execute(order, now=now)
         except Refused:
-            del self.orders[order.order_id]
+            del self.orders[order.order_id], order.wallet.open[order.order_id]
             raise
         return order
 
@@ -193,20 +199,24 @@ class Exchange:
 
     def tick(self, *, now: datetime) -> None:
         """Release held orders, expire, clear books at the start of games, move the chain on."""
-        for order in list(self.orders.values()):
+        for order in list(self._timed.values()):
             if order.release_at is not None and order.release_at <= now:
                 order.release_at = None
                 self._release(order, now=now)
             expired = order.expires_at is not None and order.expires_at <= now
             if expired and order.order_id in order.market.book:
                 self._end(order, "CANCELED_EXPIRED_ORDER", now=now)
+            if order.status not in OPEN:
+                del self._timed[order.order_id]
         for market in self.markets.values():
             starts = market.starts_at
             if market.clears_book and not market.cleared and starts and starts <= now:
                 market.cleared = True
                 self._clear(market, "CANCELED", now=now)
-        for number, trade in enumerate(self.trades, start=1):
+        for number, trade in list(self._unsettled.items()):
             self._move_chain(number, trade, now=now)
+            if trade.status in (Settlement.CONFIRMED, Settlement.FAILED):
+                del self._unsettled[number]
 
     def resolve(self, condition: str, payout: tuple[Decimal, Decimal], *, now: datetime) -> None:
         """End a market: what a share of each token pays, USD."""
@@ -239,11 +249,9 @@ class Exchange:
     # Inside
 
     def _open(self, wallet: Wallet) -> list[Order]:
-        return [
-            order
-            for order in self.orders.values()
-            if order.wallet is wallet and order.status in ("LIVE", "DELAYED")
-        ]
+        for order_id in [key for key, order in wallet.open.items() if order.status not in OPEN]:
+            del wallet.open[order_id]
+        return list(wallet.open.values())
 
     def _check(self, order: Order, *, now: datetime) -> None:
         market = order.market
@@ -366,6 +374,7 @@ class Exchange:
             changed_at=now,
         )
         self.trades.append(trade)
+        self._unsettled[number] = trade
         for leg in (taker, *makers):
             leg.order.trades.append(trade.trade_id)
         self.log.write(

@@ -94,7 +94,12 @@ def struct_hash(order: SignedOrder) -> bytes:
 
 def order_id(order: SignedOrder, domain: Domain) -> str:
     """Return the id that the exchange gives an order: the hash that its owner signs."""
-    return "0x" + keccak(b"\x19\x01" + domain_separator(domain) + struct_hash(order)).hex()
+    return "0x" + order_digest(order, domain).hex()
+
+
+def order_digest(order: SignedOrder, domain: Domain) -> bytes:
+    """Return what the owner of a plain wallet signs."""
+    return keccak(b"\x19\x01" + domain_separator(domain) + struct_hash(order))
 
 
 def signed_by(order: SignedOrder, domain: Domain, signature: str) -> str:
@@ -106,7 +111,7 @@ def signed_by(order: SignedOrder, domain: Domain, signature: str) -> str:
     raw = _raw(signature)
     contents, separator = struct_hash(order), domain_separator(domain)
     if order.signature_type != DEPOSIT_WALLET:
-        return recover(keccak(b"\x19\x01" + separator + contents), raw)
+        return recover(order_digest(order, domain), raw)
     described = ORDER_TYPE.encode()
     trailer = separator + contents + described + len(described).to_bytes(2, "big")
     if raw[65:] != trailer:
@@ -125,6 +130,12 @@ def signed_by(order: SignedOrder, domain: Domain, signature: str) -> str:
 
 def key_owner(*, address: str, timestamp: str, nonce: int, signature: str) -> str:
     """Return who signed the request for an API key, in lower case. Raises BadSignature."""
+    digest = key_request_digest(address=address, timestamp=timestamp, nonce=nonce)
+    return recover(digest, _raw(signature))
+
+
+def key_request_digest(*, address: str, timestamp: str, nonce: int) -> bytes:
+    """Return what a wallet signs to ask for its API key."""
     separator = keccak(
         keccak(AUTH_DOMAIN_TYPE.encode())
         + keccak(b"ClobAuthDomain")
@@ -138,7 +149,7 @@ def key_owner(*, address: str, timestamp: str, nonce: int, signature: str) -> st
         + _number(nonce)
         + keccak(AUTH_WORDS.encode())
     )
-    return recover(keccak(b"\x19\x01" + separator + struct), _raw(signature))
+    return keccak(b"\x19\x01" + separator + struct)
 
 
 def request_signature(secret: str, *, timestamp: str, method: str, path: str, body: bytes) -> str:

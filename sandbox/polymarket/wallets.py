@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.polymarket.exchange import Order
 
 ZERO = Decimal(0)
 UNLIMITED = Decimal(2**256 - 1).scaleb(-6)
@@ -19,6 +23,7 @@ class Wallet:
     approved: bool = True
     owed: Decimal = ZERO  # pUSD of matches that are not confirmed
     owed_shares: dict[str, Decimal] = field(default_factory=dict)
+    open: dict[str, "Order"] = field(default_factory=dict)  # may still hold what has just ended
 
     def free_cash(self, held: Decimal) -> Decimal:
         """Return what may still be spent, with `held` for resting orders."""

@@ -1,0 +1,141 @@
+"""Both exchanges, their world, their oracle and funded test users, in one event loop."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import uvicorn
+from coincurve import PrivateKey
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from sandbox import oracle
+from sandbox.clock import Clock
+from sandbox.faults import Faults, Rule
+from sandbox.kalshi import server as kalshi_server
+from sandbox.kalshi.exchange import Exchange as KalshiExchange
+from sandbox.kalshi.limits import PRIME, Buckets
+from sandbox.kalshi.server import Kalshi
+from sandbox.log import EventLog
+from sandbox.oracle import Oracle
+from sandbox.polymarket import clob, relayer
+from sandbox.polymarket.clob import Clob
+from sandbox.polymarket.exchange import Exchange as PolymarketExchange
+from sandbox.polymarket.signing import keccak
+from sandbox.serving import check_loopback
+from sandbox.world import World
+
+USERS = 3
+CASH = Decimal(10_000)
+TICK = 0.25  # seconds of real time between two looks at the clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundedUser:
+    """Somebody with money on both venues; the keys are worth nothing anywhere else."""
+
+    name: str
+    wallet: str  # an address that its own key signs for
+    wallet_key: str
+    kalshi_key_id: str
+    kalshi_key: str  # PEM
+
+
+class Sandbox:
+    """Everything that `manage.py sandbox` starts; the same seed gives the same users and games."""
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        start: datetime,
+        speed: float = 1.0,
+        rules: Sequence[Rule] = (),
+    ) -> None:
+        self.clock = Clock(start=start, speed=speed)
+        self.log = EventLog()
+        self.kalshi = Kalshi(
+            exchange=KalshiExchange(self.log), clock=self.clock, buckets=Buckets(PRIME)
+        )
+        self.polymarket = Clob(exchange=PolymarketExchange(self.log), clock=self.clock)
+        self.users = [self._user(seed, number) for number in range(1, USERS + 1)]
+        self.world = World(
+            seed=seed,
+            start=start,
+            kalshi=self.kalshi.exchange,
+            polymarket=self.polymarket.exchange,
+        )
+        self._rules, self._seed = rules, seed
+
+    def apps(self) -> dict[str, ASGIApp]:
+        """Return the servers by name."""
+        book = clob.app(self.polymarket)
+        chain = relayer.app(self.polymarket.exchange)
+        polymarket = Starlette(routes=[*book.routes, *chain.routes])
+        judge = Oracle(
+            kalshi=self.kalshi.exchange, polymarket=self.polymarket.exchange, log=self.log
+        )
+        return {
+            "polymarket": Faults(polymarket, self._rules, venue="polymarket", seed=self._seed),
+            "kalshi": Faults(
+                kalshi_server.app(self.kalshi), self._rules, venue="kalshi", seed=self._seed
+            ),
+            "oracle": oracle.app(judge),
+        }
+
+    async def serve(self, *, host: str, ports: dict[str, int]) -> None:
+        """Serve until cancelled. Raises NotLoopback for an address that others could reach."""
+        check_loopback(host)
+        servers = [
+            uvicorn.Server(
+                uvicorn.Config(
+                    app,
+                    host=host,
+                    port=ports[name],
+                    log_level="warning",
+                    access_log=False,
+                    lifespan="off",
+                )
+            )
+            for name, app in self.apps().items()
+        ]
+        await asyncio.gather(self._live(), *(server.serve() for server in servers))
+
+    async def _live(self) -> None:
+        """Move the world on with the clock. One loop serves all, so nothing happens at once."""
+        while True:
+            self.world.advance(self.clock.now())
+            await asyncio.sleep(TICK)
+
+    def _user(self, seed: int, number: int) -> FundedUser:
+        name = f"user-{number}"
+        secret = hashlib.sha256(f"polymix sandbox {seed} {name}".encode()).digest()
+        public = PrivateKey(secret).public_key.format(compressed=False)
+        address = "0x" + keccak(public[1:])[12:].hex()
+        self.polymarket.exchange.open_wallet(address, cash=CASH)
+        key = ed25519.Ed25519PrivateKey.from_private_bytes(secret)
+        self.kalshi.exchange.open_member(name, cash=dict.fromkeys(range(4), CASH / 4))
+        self.kalshi.keys.add(
+            key_id=f"sandbox-{number}",
+            user_id=name,
+            public_pem=key.public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            ),
+        )
+        pem = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        return FundedUser(
+            name=name,
+            wallet=address,
+            wallet_key="0x" + secret.hex(),
+            kalshi_key_id=f"sandbox-{number}",
+            kalshi_key=pem.decode(),
+        )

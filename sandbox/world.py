@@ -1,0 +1,236 @@
+"""A living market: games that are scheduled, played and decided, and a house that quotes both
+venues around a hidden fair price. The same seed and the same clock give the same event log.
+"""
+
+import random
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sandbox.book import Side
+from sandbox.kalshi import life
+from sandbox.kalshi.exchange import Exchange as KalshiExchange
+from sandbox.kalshi.exchange import Placing
+from sandbox.kalshi.listing import Event, Series, Status
+from sandbox.kalshi.listing import Market as KalshiMarket
+from sandbox.kalshi.refusals import Refusal
+from sandbox.polymarket.exchange import Exchange as PolymarketExchange
+from sandbox.polymarket.exchange import Order, Refused
+from sandbox.polymarket.markets import Market as PolymarketMarket
+from sandbox.teams import LEAGUES, League, Team
+
+ONE, CENT = Decimal(1), Decimal("0.01")
+HOUSE = "0x" + "50" * 20  # the wallet, and the member's name, of whoever quotes
+LEVELS = 3
+STEP = timedelta(seconds=1)
+FIRST_GAME = timedelta(minutes=2)
+BETWEEN_GAMES = timedelta(minutes=3)
+GAME = timedelta(minutes=12)  # how long one is played, in sandbox time
+REQUOTE = 0.35  # the chance that a venue's quotes of a game move in one step
+DRIFT = 0.35  # how far one venue may lag behind the other, in cents per step
+WALK = 0.5  # how far a fair price moves in one step, in cents
+
+
+@dataclass(slots=True, kw_only=True)
+class Game:
+    """One game, with the price that nobody sees."""
+
+    league: League
+    away: Team
+    home: Team
+    starts_at: datetime
+    fair: float  # that the away team wins, in cents
+    polymarket: PolymarketMarket
+    kalshi: tuple[KalshiMarket, KalshiMarket]  # away, home
+    lag: dict[str, float] = field(default_factory=dict)  # in cents, by venue
+    quotes: dict[str, list[str]] = field(default_factory=dict)  # order ids, by venue
+    over: bool = False
+
+    @property
+    def ends_at(self) -> datetime:
+        return self.starts_at + GAME
+
+
+class World:
+    """Moves both exchanges on, one second after the other."""
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        start: datetime,
+        kalshi: KalshiExchange,
+        polymarket: PolymarketExchange,
+        games: int = 6,
+    ) -> None:
+        self._draw = random.Random(seed)
+        self._kalshi, self._polymarket = kalshi, polymarket
+        self._next = start
+        self._count = 0
+        kalshi.open_member(HOUSE, cash=dict.fromkeys(range(4), Decimal(10_000_000)))
+        self._house = polymarket.open_wallet(HOUSE, cash=Decimal(10_000_000))
+        self.games = [self._schedule(number, start) for number in range(games)]
+
+    def advance(self, now: datetime) -> None:
+        """Do everything up to a time, step by step, so that no speed changes what happens."""
+        while self._next <= now:
+            at = self._next
+            life.expire(self._kalshi, now=at)
+            self._polymarket.tick(now=at)
+            for game in self.games:
+                self._step(game, at)
+            self._next = at + STEP
+
+    def _schedule(self, number: int, start: datetime) -> Game:
+        league = LEAGUES[number % len(LEAGUES)]
+        away, home = self._draw.sample(league.teams, 2)
+        starts_at = start + FIRST_GAME + number * BETWEEN_GAMES
+        slug = f"{league.name}-{away.code}-{home.code}-{starts_at:%Y-%m-%d}".lower()
+        tokens = (str(self._draw.getrandbits(250)), str(self._draw.getrandbits(250)))
+        market = PolymarketMarket(
+            condition=f"0x{self._draw.getrandbits(256):064x}",
+            slug=slug,
+            question=f"{away.nickname} vs. {home.nickname}",
+            outcomes=(away.nickname, home.nickname),
+            tokens=tokens,
+            delay=1,
+            starts_at=starts_at,
+        )
+        self._polymarket.list_market(market)
+        self._house.shares |= dict.fromkeys(tokens, Decimal(10_000_000))
+        return Game(
+            league=league,
+            away=away,
+            home=home,
+            starts_at=starts_at,
+            fair=self._draw.uniform(30, 70),
+            polymarket=market,
+            kalshi=self._list_on_kalshi(league, away, home, start, starts_at),
+            lag={"kalshi": 0.0, "polymarket": 0.0},
+        )
+
+    def _list_on_kalshi(
+        self, league: League, away: Team, home: Team, start: datetime, starts_at: datetime
+    ) -> tuple[KalshiMarket, KalshiMarket]:
+        series = self._kalshi.series.get(league.series) or Series(
+            ticker=league.series, title=f"{league.name} game", shard=league.shard
+        )
+        date = f"{starts_at:%y%b%d}".upper()
+        event = Event(
+            ticker=f"{league.series}-{date}{away.code}{home.code}",
+            series=series,
+            title=f"{away.city} at {home.city}",
+            starts_at=starts_at,
+        )
+        made = []
+        for team in (away, home):
+            market = KalshiMarket(
+                ticker=f"{event.ticker}-{team.code}",
+                event=event,
+                yes=team.city,
+                shard=league.shard,
+                opens_at=start,
+                closes_at=starts_at + timedelta(hours=48),
+                expected_at=starts_at + timedelta(hours=3),
+                strike={league.strike: team.target},
+            )
+            self._kalshi.list_market(market)
+            made.append(market)
+        return made[0], made[1]
+
+    def _step(self, game: Game, at: datetime) -> None:
+        if game.over:
+            return
+        if at >= game.ends_at:
+            self._decide(game, at)
+            return
+        pace = WALK if at < game.starts_at else 3 * WALK
+        game.fair = min(max(game.fair + self._draw.gauss(0, pace), 3), 97)
+        for venue in ("polymarket", "kalshi"):
+            game.lag[venue] = 0.9 * game.lag[venue] + self._draw.gauss(0, DRIFT)
+            if self._draw.random() < REQUOTE:
+                self._withdraw(game, venue, at)
+                self._quote(game, venue, at)
+
+    def _decide(self, game: Game, at: datetime) -> None:
+        """End a game: both venues learn who won."""
+        game.over = True
+        away_won = self._draw.uniform(0, 100) < game.fair
+        first = ONE if away_won else ONE - ONE
+        self._polymarket.resolve(game.polymarket.condition, (first, ONE - first), now=at)
+        for market, value in zip(game.kalshi, (first, ONE - first), strict=True):
+            life.settle(self._kalshi, market.ticker, value=value, now=at)
+
+    def _withdraw(self, game: Game, venue: str, at: datetime) -> None:
+        for order_id in game.quotes.pop(venue, []):
+            if venue == "polymarket":
+                self._polymarket.cancel(HOUSE, order_id, now=at)
+            else:
+                member = self._kalshi.members[HOUSE]
+                if member.orders[order_id].status == "resting":
+                    self._kalshi.cancel(HOUSE, order_id, now=at)
+
+    def _quote(self, game: Game, venue: str, at: datetime) -> None:
+        """Quote the away team a few cents around what this venue believes."""
+        believed = game.fair + game.lag[venue]
+        half = self._draw.choice((0.5, 1.0, 1.5))
+        placed: list[str] = []
+        for level in range(LEVELS):
+            for buy in (True, False):
+                cents = round(believed - half - level if buy else believed + half + level)
+                if 1 <= cents <= 99:
+                    shares = Decimal(self._draw.randint(50, 900))
+                    price = Decimal(cents) * CENT
+                    placed += self._place(game, venue, buy=buy, price=price, shares=shares, at=at)
+        game.quotes[venue] = placed
+
+    def _place(
+        self, game: Game, venue: str, *, buy: bool, price: Decimal, shares: Decimal, at: datetime
+    ) -> list[str]:
+        if venue == "kalshi":
+            return self._place_on_kalshi(game, buy=buy, price=price, shares=shares, at=at)
+        self._count += 1
+        order = Order(
+            order_id=f"0x{self._count:064x}",
+            key=HOUSE,
+            wallet=self._house,
+            market=game.polymarket,
+            token=game.polymarket.tokens[0],
+            buy=buy,
+            price=price,
+            shares=shares,
+            spend=None,
+            kind="GTC",
+            expires_at=None,
+            created_at=at,
+            post_only=True,
+        )
+        try:
+            return [self._polymarket.place(order, now=at).order_id]
+        except Refused:
+            return []  # somebody's order stands in the way: the house waits
+
+    def _place_on_kalshi(
+        self, game: Game, *, buy: bool, price: Decimal, shares: Decimal, at: datetime
+    ) -> list[str]:
+        """Quote both markets of the game: the home team's is the mirror, in a book of its own."""
+        placed = []
+        for market, side, own in (
+            (game.kalshi[0], Side.BID if buy else Side.ASK, price),
+            (game.kalshi[1], Side.ASK if buy else Side.BID, ONE - price),
+        ):
+            if market.status is not Status.ACTIVE:
+                continue
+            asked = Placing(
+                ticker=market.ticker,
+                side=side,
+                count=shares,
+                price=own,
+                time_in_force="good_till_canceled",
+                post_only=True,
+            )
+            try:
+                placed.append(self._kalshi.place(HOUSE, asked, now=at).order_id)
+            except Refusal:
+                continue
+        return placed
