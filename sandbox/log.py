@@ -23,12 +23,15 @@ class EventLog:
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
 
+    def forget(self, listener: Listener) -> None:
+        self._listeners.remove(listener)
+
     def write(self, kind: str, at: datetime, **fields: Any) -> None:
         row = {"number": len(self._lines) + 1, "at": iso(at), "kind": kind, **fields}
         line = json.dumps(row, sort_keys=True, separators=(",", ":"), default=_text)
         self._lines.append(line)
         self._digest.update(line.encode() + b"\n")
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener(kind, fields)
 
     def lines(self, *, after: int = 0) -> list[str]:

@@ -116,7 +116,7 @@ def _offset(cursor: str) -> int:
 
 
 def app(kalshi: Kalshi) -> Starlette:
-    from sandbox.kalshi import markets, orders, portfolio
+    from sandbox.kalshi import markets, orders, portfolio, socket
 
     async def unknown(request: Request, error: Exception) -> Response:
         return JSONResponse({"code": "not_found", "message": "not found", "details": ""}, 404)
@@ -124,4 +124,4 @@ def app(kalshi: Kalshi) -> Starlette:
     handlers: dict[int | type[Exception], Callable[[Request, Exception], Awaitable[Response]]]
     handlers = {404: unknown, 405: unknown}
     routes = [*markets.routes(kalshi), *orders.routes(kalshi), *portfolio.routes(kalshi)]
-    return Starlette(routes=routes, exception_handlers=handlers)
+    return Starlette(routes=[*routes, socket.route(kalshi)], exception_handlers=handlers)
