@@ -62,6 +62,8 @@ Handler = Callable[[Call], Any]
 
 
 def app(clob: Clob) -> Starlette:
+    from sandbox.polymarket import socket
+
     public: tuple[tuple[str, str, Handler], ...] = (
         ("GET", "/", lambda call: "OK"),
         ("GET", "/ok", lambda call: "OK"),
@@ -101,6 +103,7 @@ def app(clob: Clob) -> Starlette:
         routes=[
             *(_route(clob, *row, signed=False) for row in public),
             *(_route(clob, *row, signed=True) for row in private),
+            *socket.routes(clob),
         ]
     )
 

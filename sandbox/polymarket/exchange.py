@@ -399,6 +399,7 @@ class Exchange:
         if trade.status is Settlement.MATCHED and now >= trade.at + self.rules.mined_after:
             trade.status, trade.changed_at = Settlement.MINED, now
             trade.transaction = "0x" + hashlib.sha256(trade.trade_id.encode()).hexdigest()
+            self.log.write("polymarket.mined", now, trade=trade.trade_id, status=trade.status)
         if trade.status is not Settlement.MINED or now < trade.at + self.rules.confirmed_after:
             return
         failed = number in self.rules.fails

@@ -32,13 +32,18 @@ def book(market: Market, token: str, *, at: datetime) -> dict[str, Any]:
         "market": market.condition,
         "asset_id": token,
         "timestamp": str(milliseconds(at)),
-        "hash": hashlib.sha1(repr((token, rows)).encode()).hexdigest(),
+        "hash": digest(token, rows),
         **rows,
         "min_order_size": plain(market.min_size),
         "tick_size": plain(market.tick),
         "neg_risk": market.neg_risk,
         "last_trade_price": plain(market.own_price(token, last)) if last is not None else "",
     }
+
+
+def digest(token: str, levels: object) -> str:
+    """Return a fingerprint of a book, as good as any: the real one's recipe is not known."""
+    return hashlib.sha1(repr((token, levels)).encode()).hexdigest()
 
 
 def compact(market: Market) -> dict[str, Any]:
