@@ -94,6 +94,16 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Redemption:
+    """Shares of a resolved market that a wallet turned into pUSD."""
+
+    wallet: str
+    market: Market
+    paid: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """How long the chain takes, and which trades it loses."""
 
@@ -114,6 +124,7 @@ class Exchange:
         self.keys: dict[str, ApiKey] = {}
         self.orders: dict[str, Order] = {}
         self.trades: list[Trade] = []
+        self.redemptions: list[Redemption] = []
         self._timed: dict[str, Order] = {}  # orders that end, or are looked at again, by time
         self._unsettled: dict[int, Trade] = {}  # trades that the chain has not decided, by number
 
@@ -234,6 +245,8 @@ class Exchange:
         for token, unit in zip(market.tokens, market.payout, strict=True):
             paid += wallet.shares.pop(token, ZERO) * unit
         wallet.cash += paid
+        done = Redemption(wallet=wallet.address, market=market, paid=paid, at=now)
+        self.redemptions.append(done)
         self.log.write("polymarket.redeemed", now, wallet=address, condition=condition, paid=paid)
         return paid
 

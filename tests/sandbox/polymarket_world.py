@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from sandbox.clock import Clock
 from sandbox.log import EventLog
-from sandbox.polymarket import relayer
+from sandbox.polymarket import data, relayer
 from sandbox.polymarket.clob import Clob, app
 from sandbox.polymarket.exchange import Exchange, Order, Rules
 from sandbox.polymarket.markets import Market
@@ -53,7 +53,9 @@ class PolymarketWorld:
         self.clob = Clob(exchange=self.exchange, clock=self.clock)
         clob = app(self.clob)
         # The official client is given one address for everything.
-        self.app = Starlette(routes=[*clob.routes, *relayer.app(self.exchange).routes])
+        self.app = Starlette(
+            routes=[*clob.routes, *relayer.app(self.exchange).routes, *data.app(self.clob).routes]
+        )
         self.numbers = 0
 
     def quote(self, token: str, price: str, shares: str, *, buy: bool = False) -> Order:
