@@ -23,7 +23,7 @@ from sandbox.kalshi.limits import PRIME, Buckets
 from sandbox.kalshi.server import Kalshi
 from sandbox.log import EventLog
 from sandbox.oracle import Oracle
-from sandbox.polymarket import clob, data, relayer
+from sandbox.polymarket import clob, data, gamma, relayer
 from sandbox.polymarket.clob import Clob
 from sandbox.polymarket.exchange import Exchange as PolymarketExchange
 from sandbox.polymarket.signing import keccak
@@ -76,9 +76,10 @@ class Sandbox:
         """Return the servers by name."""
         book = clob.app(self.polymarket)
         chain = relayer.app(self.polymarket.exchange)
-        reads = data.app(self.polymarket)
+        reads, catalogue = data.app(self.polymarket), gamma.app(self.polymarket)
         # One address serves them all: no two of them share a path.
-        polymarket = Starlette(routes=[*book.routes, *chain.routes, *reads.routes])
+        parts = (book, chain, reads, catalogue)
+        polymarket = Starlette(routes=[route for part in parts for route in part.routes])
         judge = Oracle(
             kalshi=self.kalshi.exchange, polymarket=self.polymarket.exchange, log=self.log
         )

@@ -67,6 +67,7 @@ class World:
         self._kalshi, self._polymarket = kalshi, polymarket
         self._next = start
         self._count = 0
+        self._rest: dict[str, list[Team]] = {}  # who has not played yet, by league
         kalshi.open_member(HOUSE, cash=dict.fromkeys(range(4), Decimal(10_000_000)))
         self._house = polymarket.open_wallet(HOUSE, cash=Decimal(10_000_000))
         self.games = [self._schedule(number, start) for number in range(games)]
@@ -83,7 +84,7 @@ class World:
 
     def _schedule(self, number: int, start: datetime) -> Game:
         league = LEAGUES[number % len(LEAGUES)]
-        away, home = self._draw.sample(league.teams, 2)
+        away, home = self._next_teams(league)
         starts_at = start + FIRST_GAME + number * BETWEEN_GAMES
         slug = f"{league.name}-{away.code}-{home.code}-{starts_at:%Y-%m-%d}".lower()
         tokens = (str(self._draw.getrandbits(250)), str(self._draw.getrandbits(250)))
@@ -93,6 +94,11 @@ class World:
             question=f"{away.nickname} vs. {home.nickname}",
             outcomes=(away.nickname, home.nickname),
             tokens=tokens,
+            description=(
+                f"This market resolves to the team that wins the {league.name} game scheduled for "
+                f"{starts_at:%B %d}. If it is cancelled or ends in a tie, it resolves 50-50."
+            ),
+            teams=tuple((f"{t.city} {t.nickname}", t.nickname, t.code) for t in (away, home)),
             delay=1,
             starts_at=starts_at,
         )
@@ -108,6 +114,13 @@ class World:
             kalshi=self._list_on_kalshi(league, away, home, start, starts_at),
             lag={"kalshi": 0.0, "polymarket": 0.0},
         )
+
+    def _next_teams(self, league: League) -> tuple[Team, Team]:
+        """Draw two teams; nobody plays twice before everybody has played."""
+        rest = self._rest.setdefault(league.name, [])
+        if len(rest) < 2:
+            rest[:] = self._draw.sample(league.teams, len(league.teams))
+        return rest.pop(), rest.pop()
 
     def _list_on_kalshi(
         self, league: League, away: Team, home: Team, start: datetime, starts_at: datetime

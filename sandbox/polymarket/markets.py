@@ -21,6 +21,8 @@ class Market:
     question: str
     outcomes: tuple[str, str]
     tokens: tuple[str, str]
+    description: str = ""
+    teams: tuple[tuple[str, str, str], ...] = ()  # (name, nickname, code), away first
     tick: Decimal = Decimal("0.01")
     min_size: Decimal = Decimal(5)  # shares
     fee_rate: Decimal = Decimal("0.05")
