@@ -162,6 +162,7 @@ def end_orphans() -> int:
             for each in [*process.children(recursive=True), process]:
                 with suppress(psutil.Error):
                     each.kill()
+                    each.wait(5)  # its port is free only then
             ended += 1
     path.unlink(missing_ok=True)
     return ended

@@ -121,7 +121,7 @@ def test_a_killed_child_comes_back_and_a_killed_supervisor_leaves_nothing_behind
     process.kill()
     process.communicate()
 
-    again = up(place, free_port())
+    again = up(place, port)  # the very command that was killed
     try:
         time.sleep(12)
         alive = [each for each in orphans if each.is_running()]
