@@ -15,8 +15,8 @@ from sandbox.kalshi.listing import Event, Series, Status
 from sandbox.kalshi.listing import Market as KalshiMarket
 from sandbox.kalshi.refusals import Refusal
 from sandbox.polymarket.exchange import Exchange as PolymarketExchange
-from sandbox.polymarket.exchange import Order, Refused
 from sandbox.polymarket.markets import Market as PolymarketMarket
+from sandbox.polymarket.rows import Order, Refused
 from sandbox.teams import LEAGUES, League, Team
 
 ONE, CENT = Decimal(1), Decimal("0.01")

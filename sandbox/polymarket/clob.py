@@ -14,8 +14,9 @@ from starlette.routing import Route
 
 from sandbox.clock import Clock
 from sandbox.polymarket import requests, wire
-from sandbox.polymarket.exchange import NAMESPACE, Exchange, Order, Refused
+from sandbox.polymarket.exchange import NAMESPACE, Exchange
 from sandbox.polymarket.markets import Market
+from sandbox.polymarket.rows import Order, Refused
 from sandbox.polymarket.wallets import UNLIMITED, ApiKey, Wallet
 
 END = "LTE="  # the cursor after the last page

@@ -3,113 +3,29 @@
 import base64
 import hashlib
 import uuid
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 
 from sandbox.book import Resting
 from sandbox.log import EventLog
-from sandbox.polymarket.markets import MICRO, Market
+from sandbox.polymarket import chain, matching
+from sandbox.polymarket.chain import owe
+from sandbox.polymarket.markets import Market
+from sandbox.polymarket.rows import (
+    OPEN,
+    Leg,
+    Order,
+    Redemption,
+    Refused,
+    Rules,
+    Settlement,
+    Trade,
+)
 from sandbox.polymarket.wallets import ApiKey, Wallet
 
 ZERO, ONE = Decimal(0), Decimal(1)
-OPEN = ("LIVE", "DELAYED")
 MARKETABLE_MINIMUM = ONE  # USD of an order that buys at once
 NAMESPACE = uuid.UUID("b01dface-0000-4000-8000-000000000000")
-
-
-class Refused(Exception):
-    """An order that is not taken: the status and the words."""
-
-    def __init__(self, words: str, *, status: int = 400) -> None:
-        super().__init__(words)
-        self.words = words
-        self.status = status
-
-
-class Settlement(StrEnum):
-    MATCHED = "MATCHED"
-    MINED = "MINED"
-    CONFIRMED = "CONFIRMED"
-    RETRYING = "RETRYING"
-    FAILED = "FAILED"
-
-
-@dataclass(slots=True, kw_only=True)
-class Order:
-    """One signed order, for as long as anybody asks."""
-
-    order_id: str
-    key: str  # of the API key that owns it
-    wallet: Wallet
-    market: Market
-    token: str
-    buy: bool
-    price: Decimal  # of its own token, the limit
-    shares: Decimal
-    spend: Decimal | None  # USD, for a market order that buys
-    kind: str  # GTC, GTD, FOK, FAK
-    expires_at: datetime | None
-    created_at: datetime
-    matched: Decimal = ZERO
-    paid: Decimal = ZERO  # USD, without fees
-    status: str = "LIVE"
-    release_at: datetime | None = None  # of an order that is held
-    post_only: bool = False
-    trades: list[str] = field(default_factory=list)
-
-    @property
-    def remaining(self) -> Decimal:
-        return self.shares - self.matched
-
-    @property
-    def reserve(self) -> Decimal:
-        """Return what the rest of an order to buy can cost, USD."""
-        return self.remaining * self.price if self.buy else ZERO
-
-
-@dataclass(slots=True, kw_only=True)
-class Leg:
-    """One order's part of a trade."""
-
-    order: Order
-    shares: Decimal
-    price: Decimal  # of its own token
-    fee: Decimal
-
-
-@dataclass(slots=True, kw_only=True)
-class Trade:
-    """One match of a taker with its makers; the chain has the last word."""
-
-    trade_id: str
-    market: Market
-    taker: Leg
-    makers: list[Leg]
-    at: datetime
-    changed_at: datetime
-    status: Settlement = Settlement.MATCHED
-    transaction: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Redemption:
-    """Shares of a resolved market that a wallet turned into pUSD."""
-
-    wallet: str
-    market: Market
-    paid: Decimal
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """How long the chain takes, and which trades it loses."""
-
-    mined_after: timedelta = timedelta(seconds=2)
-    confirmed_after: timedelta = timedelta(seconds=10)
-    fails: frozenset[int] = frozenset()  # numbers of trades, from 1
 
 
 class Exchange:
@@ -225,7 +141,9 @@ class Exchange:
                 market.cleared = True
                 self._clear(market, "CANCELED", now=now)
         for number, trade in list(self._unsettled.items()):
-            self._move_chain(number, trade, now=now)
+            while chain.move(trade, number, self.rules, now=now):
+                kind = "mined" if trade.status is Settlement.MINED else "settled"
+                self.log.write(f"polymarket.{kind}", now, trade=trade.trade_id, status=trade.status)
             if trade.status in (Settlement.CONFIRMED, Settlement.FAILED):
                 del self._unsettled[number]
 
@@ -300,9 +218,9 @@ class Exchange:
             for each in market.book.crossing(side, limit)
             if self.orders[each.order_id].wallet is not order.wallet
         ]
-        taken = self._taken(order, meets)
+        taken = matching.taken(order, meets)
         total = sum((shares for _, shares in taken), ZERO)
-        if order.kind == "FOK" and self._missing(order, taken):
+        if order.kind == "FOK" and matching.is_short(order, taken):
             raise Refused("order couldn't be fully filled. FOK orders are fully filled or killed.")
         if order.kind == "FAK" and not total:
             raise Refused(
@@ -325,30 +243,6 @@ class Exchange:
         else:
             order.status = "MATCHED"
 
-    def _taken(self, order: Order, meets: list[Resting]) -> list[tuple[Resting, Decimal]]:
-        """Return what an order takes of each resting one; a market order spends its dollars."""
-        taken: list[tuple[Resting, Decimal]] = []
-        shares, dollars = order.remaining, order.spend
-        for each in meets:
-            price = order.market.own_price(order.token, each.price)
-            most = shares if dollars is None else (dollars / price).quantize(MICRO, "ROUND_FLOOR")
-            count = min(most, each.remaining)
-            if count <= 0:
-                break
-            taken.append((each, count))
-            if dollars is None:
-                shares -= count
-            else:
-                dollars -= count * price
-        return taken
-
-    def _missing(self, order: Order, taken: list[tuple[Resting, Decimal]]) -> bool:
-        if order.spend is None:
-            return sum((shares for _, shares in taken), ZERO) < order.remaining
-        own = order.market.own_price
-        spent = sum((shares * own(order.token, each.price) for each, shares in taken), ZERO)
-        return order.spend - spent > Decimal("0.01")
-
     def _trade(self, order: Order, taken: list[tuple[Resting, Decimal]], *, now: datetime) -> None:
         market, makers = order.market, []
         shares = paid = fee = ZERO
@@ -363,7 +257,7 @@ class Exchange:
             )
             makers.append(leg)
             market.book.take(resting.order_id, count)
-            self._owe(leg)
+            owe(leg)
             maker.matched += count
             maker.paid += count * leg.price
             if not maker.remaining:
@@ -371,7 +265,7 @@ class Exchange:
             shares, paid = shares + count, paid + count * own
             fee += market.taker_fee(price=own, shares=count)
         taker = Leg(order=order, shares=shares, price=paid / shares, fee=fee)
-        self._owe(taker)
+        owe(taker)
         order.matched += shares
         order.shares = max(order.shares, order.matched)
         order.paid += paid
@@ -398,37 +292,6 @@ class Exchange:
             makers=[leg.order.order_id for leg in makers],
             shares=shares,
         )
-
-    def _owe(self, leg: Leg, *, sign: int = 1) -> None:
-        """Hold what a leg gives until the chain has it, or let it go again."""
-        wallet, order = leg.order.wallet, leg.order
-        if order.buy:
-            wallet.owed += sign * (leg.shares * leg.price + leg.fee)
-        else:
-            owed = wallet.owed_shares.get(order.token, ZERO)
-            wallet.owed_shares[order.token] = owed + sign * leg.shares
-
-    def _move_chain(self, number: int, trade: Trade, *, now: datetime) -> None:
-        if trade.status is Settlement.MATCHED and now >= trade.at + self.rules.mined_after:
-            trade.status, trade.changed_at = Settlement.MINED, now
-            trade.transaction = "0x" + hashlib.sha256(trade.trade_id.encode()).hexdigest()
-            self.log.write("polymarket.mined", now, trade=trade.trade_id, status=trade.status)
-        if trade.status is not Settlement.MINED or now < trade.at + self.rules.confirmed_after:
-            return
-        failed = number in self.rules.fails
-        trade.status = Settlement.FAILED if failed else Settlement.CONFIRMED
-        trade.changed_at = now
-        for leg in (trade.taker, *trade.makers):
-            self._owe(leg, sign=-1)
-            if not failed:
-                self._deliver(leg)
-        self.log.write("polymarket.settled", now, trade=trade.trade_id, status=trade.status)
-
-    def _deliver(self, leg: Leg) -> None:
-        wallet, order = leg.order.wallet, leg.order
-        sign = 1 if order.buy else -1
-        wallet.cash -= sign * leg.shares * leg.price + leg.fee
-        wallet.shares[order.token] = wallet.shares.get(order.token, ZERO) + sign * leg.shares
 
     def _release(self, order: Order, *, now: datetime) -> None:
         """Match an order that was held, if it still may; else it is unmatched."""

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox.polymarket import signing
-from sandbox.polymarket.exchange import Exchange, Order, Refused
+from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import MICRO, Market
+from sandbox.polymarket.rows import Order, Refused
 from sandbox.polymarket.signing import BadSignature, SignedOrder
 from sandbox.polymarket.wallets import ApiKey, Wallet
 

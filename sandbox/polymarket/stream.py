@@ -7,8 +7,9 @@ from typing import Any
 
 from sandbox.clock import milliseconds
 from sandbox.polymarket import wire
-from sandbox.polymarket.exchange import Exchange, Order, Trade
+from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import Market
+from sandbox.polymarket.rows import Order, Trade
 
 Frame = dict[str, Any]
 Ladder = dict[tuple[str, Decimal], Decimal]  # (BUY or SELL, price) to shares

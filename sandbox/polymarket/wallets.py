@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.polymarket.exchange import Order
+    from sandbox.polymarket.rows import Order
 
 ZERO = Decimal(0)
 UNLIMITED = Decimal(2**256 - 1).scaleb(-6)

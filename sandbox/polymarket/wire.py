@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.clock import milliseconds
-from sandbox.polymarket.exchange import Leg, Order, Trade
 from sandbox.polymarket.markets import Market
+from sandbox.polymarket.rows import Leg, Order, Trade
 
 MILLION = Decimal(1_000_000)
 

@@ -13,8 +13,9 @@ from sandbox.clock import Clock
 from sandbox.log import EventLog
 from sandbox.polymarket import data, relayer
 from sandbox.polymarket.clob import Clob, app
-from sandbox.polymarket.exchange import Exchange, Order, Rules
+from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import Market
+from sandbox.polymarket.rows import Order, Rules
 
 YES, NO = "1" + "0" * 70 + "1", "1" + "0" * 70 + "2"
 NEG = "2" + "0" * 70 + "1"

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from sandbox.polymarket.exchange import Order, Refused, Rules
+from sandbox.polymarket.rows import Order, Refused, Rules
 from tests.sandbox.polymarket_world import NO, YES, PolymarketWorld
 
 
