@@ -24,8 +24,8 @@ from sandbox.kalshi.server import Kalshi
 from sandbox.log import EventLog
 from sandbox.oracle import Oracle
 from sandbox.polymarket import clob, data, gamma, relayer
-from sandbox.polymarket.clob import Clob
 from sandbox.polymarket.exchange import Exchange as PolymarketExchange
+from sandbox.polymarket.server import Clob
 from sandbox.polymarket.signing import keccak
 from sandbox.serving import check_loopback
 from sandbox.world import World

@@ -14,10 +14,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.polymarket import wire
-from sandbox.polymarket.clob import Clob
 from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import Market
 from sandbox.polymarket.rows import Leg, Redemption, Settlement, Trade
+from sandbox.polymarket.server import Clob
 from sandbox.polymarket.wallets import Wallet
 
 MOST = 1000

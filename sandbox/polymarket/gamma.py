@@ -13,9 +13,9 @@ from starlette.routing import Route
 
 from sandbox.book import Side
 from sandbox.clock import iso
-from sandbox.polymarket.clob import Clob
 from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import Market
+from sandbox.polymarket.server import Clob
 
 PAGE = 100  # a longer page is cut to this
 DEEPEST = 2100  # offset lists go no further

@@ -8,7 +8,7 @@ from contextlib import suppress
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from sandbox.polymarket.clob import Clob
+from sandbox.polymarket.server import Clob
 from sandbox.polymarket.stream import MarketSession, UserSession
 
 

@@ -12,10 +12,11 @@ from starlette.applications import Starlette
 from sandbox.clock import Clock
 from sandbox.log import EventLog
 from sandbox.polymarket import data, relayer
-from sandbox.polymarket.clob import Clob, app
+from sandbox.polymarket.clob import app
 from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import Market
 from sandbox.polymarket.rows import Order, Rules
+from sandbox.polymarket.server import Clob
 
 YES, NO = "1" + "0" * 70 + "1", "1" + "0" * 70 + "2"
 NEG = "2" + "0" * 70 + "1"
