@@ -8,7 +8,7 @@ from decimal import Decimal
 from sandbox.book import Resting, Side
 from sandbox.kalshi import refusals, wire
 from sandbox.kalshi.accounts import Member, Order, OrderStatus, Trade
-from sandbox.kalshi.fees import model_fee
+from sandbox.kalshi.collateral import affords, free_cash
 from sandbox.kalshi.listing import Event, Market, Series, Status
 from sandbox.kalshi.matching import match
 from sandbox.log import EventLog
@@ -86,7 +86,7 @@ class Exchange:
             raise refusals.invalid_price()
         order = self._new_order(member, market, asked, now=now)
         self._check_reduces(member, asked)
-        if self._need(member, market, order) > self.free_cash(member, market.shard):
+        if not affords(self.markets, member, order):
             raise refusals.insufficient_balance()
         self._check_crossing(market, order, asked)
         member.client_ids.add(order.client_order_id)
@@ -171,7 +171,7 @@ class Exchange:
         before = (order.price, order.remaining)
         order.price, order.remaining = price, wanted
         member = self.members[user_id]
-        if self._need(member, market, order) > self.free_cash(member, market.shard, but=order_id):
+        if not affords(self.markets, member, order):
             order.price, order.remaining = before
             raise refusals.insufficient_balance()
         market.book.remove(order_id)
@@ -194,18 +194,6 @@ class Exchange:
 
     # Money
 
-    def free_cash(self, member: Member, shard: int, *, but: str = "") -> Decimal:
-        """Return what an order on a shard may still cost."""
-        held = sum(
-            (
-                self._need(member, self.markets[order.ticker], order)
-                for order in member.resting(shard=shard)
-                if order.order_id != but
-            ),
-            ZERO,
-        )
-        return member.cash.get(shard, ZERO) - held
-
     def transfer(
         self,
         user_id: str,
@@ -220,7 +208,7 @@ class Exchange:
         member = self.members[user_id]
         if key and key in member.transfers:
             raise refusals.nested(409, "transfer_already_exists")
-        if amount <= 0 or amount > self.free_cash(member, source):
+        if amount <= 0 or amount > free_cash(self.markets, member, source):
             raise refusals.insufficient_balance()
         member.cash[source] -= amount
         member.cash[destination] = member.cash.get(destination, ZERO) + amount
@@ -282,21 +270,6 @@ class Exchange:
             expires_at=asked.expires_at,
             cancel_on_pause=asked.cancel_on_pause,
         )
-
-    def _need(self, member: Member, market: Market, order: Order) -> Decimal:
-        """Return what an order can cost: what it opens at its limit, and the taker's fee."""
-        held = member.positions[order.ticker].count if order.ticker in member.positions else ZERO
-        closable = max(held if order.side is Side.ASK else -held, ZERO)
-        opening = max(order.remaining - closable, ZERO)
-        series = market.event.series
-        fee = model_fee(
-            price=order.price,
-            count=order.remaining,
-            taker=True,
-            multiplier=series.fee_multiplier,
-            kind=series.fee_type,
-        )
-        return opening * order.unit_cost(order.price) + fee
 
     def _resting(self, user_id: str, order_id: str) -> Order:
         order = self.members[user_id].orders.get(order_id)

@@ -108,6 +108,16 @@ def test_buying_no_is_an_ask_and_locks_the_rest_of_a_dollar(world):
     assert (other_shard.status_code, error(other_shard)) == (404, "market_not_found")
 
 
+def test_two_sales_cannot_lean_on_the_same_contracts(world):
+    world.order("alice", "ask", "0.50", "1000.00")
+    world.order("bob", "bid", "0.50", "1000.00")  # about half of what bob has
+    first = world.order("bob", "ask", "0.60", "1000.00")
+    second = world.order("bob", "ask", "0.60", "1300.00")  # would open a NO that bob cannot pay
+
+    assert first.status_code == 201
+    assert error(second) == "insufficient_balance"
+
+
 def test_a_yes_and_a_no_pay_a_dollar_at_once(world):
     world.order("alice", "ask", "0.60")
     world.order("bob", "bid", "0.60")
