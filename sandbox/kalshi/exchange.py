@@ -41,6 +41,7 @@ class Rules:
 
     dedup: str = "burned"  # or "open_only": only open orders make a client id a duplicate
     read_lag: timedelta = timedelta(0)  # how far reads of one's own orders lag behind writes
+    maintenance: bool = True  # Thursday from 3 to 5 in New York nothing trades
 
 
 class Exchange:
@@ -55,6 +56,7 @@ class Exchange:
         self.members: dict[str, Member] = {}
         self.trades: list[Trade] = []
         self.paused: set[int] = set()  # shards on which nothing trades
+        self.in_maintenance = False
         self._count = 0
 
     # Listing and members

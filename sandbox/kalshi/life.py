@@ -3,16 +3,20 @@
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from sandbox.kalshi.accounts import Member
 from sandbox.kalshi.exchange import Exchange
 from sandbox.kalshi.listing import Market, Status
 
 ZERO, ONE = Decimal(0), Decimal(1)
+NEW_YORK = ZoneInfo("America/New_York")
+THURSDAY, SHARDS = 3, range(4)
 
 
 def expire(exchange: Exchange, *, now: datetime) -> None:
-    """Cancel what ran out and close what is over."""
+    """Cancel what ran out, close what is over, and keep the weekly pause."""
+    _keep_maintenance(exchange, now=now)
     for member in exchange.members.values():
         for order in member.resting():
             if order.expires_at is not None and order.expires_at <= now:
@@ -20,6 +24,16 @@ def expire(exchange: Exchange, *, now: datetime) -> None:
     for market in exchange.markets.values():
         if market.status is Status.ACTIVE and market.closes_at <= now:
             close(exchange, market.ticker, now=now)
+
+
+def _keep_maintenance(exchange: Exchange, *, now: datetime) -> None:
+    there = now.astimezone(NEW_YORK)
+    due = exchange.rules.maintenance and there.weekday() == THURSDAY and 3 <= there.hour < 5
+    if due and not exchange.in_maintenance:
+        pause(exchange, SHARDS, now=now)
+    elif exchange.in_maintenance and not due:
+        resume(exchange, SHARDS)
+    exchange.in_maintenance = due
 
 
 def close(exchange: Exchange, ticker: str, *, now: datetime) -> None:

@@ -291,6 +291,18 @@ def test_a_paused_shard_takes_cancels_only(world):
     assert world.call("alice", "DELETE", f"/portfolio/events/orders/{resting}").status_code == 200
 
 
+def test_on_thursday_morning_nothing_trades_for_two_hours(world):
+    resting = world.order("alice", "ask", "0.60").json()["order_id"]
+    world.clock.move(timedelta(hours=33, minutes=30))  # Thursday, 3:30 in New York
+
+    assert error(world.order("bob", "bid", "0.60")) == "trading_is_paused"
+    assert world.call("alice", "GET", f"/portfolio/orders/{resting}").json()["order"]["status"] == (
+        "resting"
+    )
+    world.clock.move(timedelta(hours=2))
+    assert world.order("bob", "bid", "0.60").json()["fill_count"] == "10.00"
+
+
 def test_an_order_runs_out(world):
     until = int(world.clock.now().timestamp()) + 60
     resting = world.order("alice", "ask", "0.60", expiration_time=until).json()["order_id"]
