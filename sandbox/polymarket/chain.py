@@ -28,8 +28,14 @@ def move(trade: Trade, number: int, rules: Rules, *, now: datetime) -> bool:
         trade.status, trade.changed_at = Settlement.MINED, now
         trade.transaction = "0x" + hashlib.sha256(trade.trade_id.encode()).hexdigest()
         return True
-    if trade.status is not Settlement.MINED or now < trade.at + rules.confirmed_after:
+    retried = trade.status is Settlement.RETRYING
+    wait = rules.confirmed_after * (2 if retried else 1)
+    if trade.status is Settlement.MATCHED or is_final(trade) or now < trade.at + wait:
         return False
+    if number in rules.retries and not retried:
+        trade.status, trade.changed_at = Settlement.RETRYING, now
+        trade.transaction = "0x" + hashlib.sha256(f"{trade.trade_id}:2".encode()).hexdigest()
+        return True
     failed = number in rules.fails
     trade.status = Settlement.FAILED if failed else Settlement.CONFIRMED
     trade.changed_at = now
@@ -38,6 +44,10 @@ def move(trade: Trade, number: int, rules: Rules, *, now: datetime) -> bool:
         if not failed:
             _deliver(leg)
     return True
+
+
+def is_final(trade: Trade) -> bool:
+    return trade.status in (Settlement.CONFIRMED, Settlement.FAILED)
 
 
 def _deliver(leg: Leg) -> None:

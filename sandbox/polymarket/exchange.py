@@ -18,7 +18,6 @@ from sandbox.polymarket.rows import (
     Redemption,
     Refused,
     Rules,
-    Settlement,
     Trade,
 )
 from sandbox.polymarket.wallets import ApiKey, Wallet
@@ -142,9 +141,9 @@ class Exchange:
                 self._clear(market, "CANCELED", now=now)
         for number, trade in list(self._unsettled.items()):
             while chain.move(trade, number, self.rules, now=now):
-                kind = "mined" if trade.status is Settlement.MINED else "settled"
+                kind = "settled" if chain.is_final(trade) else "mined"
                 self.log.write(f"polymarket.{kind}", now, trade=trade.trade_id, status=trade.status)
-            if trade.status in (Settlement.CONFIRMED, Settlement.FAILED):
+            if chain.is_final(trade):
                 del self._unsettled[number]
 
     def resolve(self, condition: str, payout: tuple[Decimal, Decimal], *, now: datetime) -> None:

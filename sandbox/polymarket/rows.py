@@ -103,3 +103,4 @@ class Rules:
     mined_after: timedelta = timedelta(seconds=2)
     confirmed_after: timedelta = timedelta(seconds=10)
     fails: frozenset[int] = frozenset()  # numbers of trades, from 1
+    retries: frozenset[int] = frozenset()  # trades that the chain takes a second time for

@@ -74,6 +74,21 @@ def test_a_failed_trade_gives_everything_back():
     assert (mine(world).cash, mine(world).owed, mine(world).shares) == (1000, 0, {})
 
 
+def test_a_trade_that_is_retried_changes_its_hash_and_is_confirmed_later():
+    world = PolymarketWorld(speed=0, rules=Rules(retries=frozenset({1})))
+    world.quote(YES, "0.55", "100")
+    buy(world, "0.60", "100")
+    trade, seen = world.exchange.trades[0], []
+    for _ in range(12):
+        wait(world, 2)
+        seen.append((str(trade.status), trade.transaction))
+
+    states = list(dict.fromkeys(status for status, _ in seen))
+    assert states == ["MINED", "RETRYING", "CONFIRMED"]
+    assert len({transaction for _, transaction in seen}) == 2
+    assert mine(world).shares == {YES: Decimal(100)}
+
+
 def test_two_buyers_of_both_outcomes_meet(world):
     world.quote(NO, "0.45", "50", buy=True)
     order = buy(world, "0.55", "50")
