@@ -24,8 +24,7 @@ class PolymixConfig(AppConfig):
         checks.register(check_live_trading)
         post_migrate.connect(make_schedules, sender=self)
         # What is loaded by now lives as long as the process: the collector need not walk it again.
-        # A pass makes thousands of short-lived objects and hardly a cycle: looking for cycles after
-        # every 700 of them costs a fifth of the time.
+        # A pass makes thousands of short-lived objects and hardly a cycle to look for.
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
 

@@ -39,7 +39,7 @@ CAPS = (
 
 
 # The C library gives freed memory back to the system at once until it has seen a large block freed;
-# from then on arrays reuse warm pages, which nearly halves the time of ten thousand accounts.
+# from then on arrays reuse warm pages.
 np.empty(2_000_000)
 
 

@@ -67,7 +67,6 @@ def event(found: Event, markets: Sequence[Market] | None = None) -> dict[str, An
 
 
 def market(found: Market) -> dict[str, Any]:
-    bid, ask = found.book.best(Side.BID) or ZERO, found.book.best(Side.ASK) or ONE
     answer = {
         "ticker": found.ticker,
         "event_ticker": found.event.ticker,
@@ -85,20 +84,7 @@ def market(found: Market) -> dict[str, Any]:
         "occurrence_datetime": iso(found.expected_at),
         "settlement_timer_seconds": 60,
         "status": found.status.value,
-        "yes_bid_dollars": dollars(bid),
-        "yes_bid_size_fp": count(_size(found.book, Side.BID)),
-        "yes_ask_dollars": dollars(ask),
-        "yes_ask_size_fp": count(_size(found.book, Side.ASK)),
-        "no_bid_dollars": dollars(ONE - ask),
-        "no_ask_dollars": dollars(ONE - bid),
-        "last_price_dollars": dollars(found.last_price),
-        "previous_yes_bid_dollars": dollars(ZERO),
-        "previous_yes_ask_dollars": dollars(ZERO),
-        "previous_price_dollars": dollars(ZERO),
-        "volume_fp": count(found.volume),
-        "volume_24h_fp": count(found.volume),
-        "open_interest_fp": count(found.open_interest),
-        "notional_value_dollars": dollars(ONE),
+        **_quotes(found),
         "result": found.result,
         "can_close_early": True,
         "early_close_condition": "This market closes early once a winner is declared.",
@@ -119,6 +105,26 @@ def market(found: Market) -> dict[str, Any]:
         answer["settlement_value_dollars"] = dollars(found.settlement)
         answer["settlement_ts"] = iso(found.settled_at)
     return answer
+
+
+def _quotes(found: Market) -> dict[str, Any]:
+    bid, ask = found.book.best(Side.BID) or ZERO, found.book.best(Side.ASK) or ONE
+    return {
+        "yes_bid_dollars": dollars(bid),
+        "yes_bid_size_fp": count(_size(found.book, Side.BID)),
+        "yes_ask_dollars": dollars(ask),
+        "yes_ask_size_fp": count(_size(found.book, Side.ASK)),
+        "no_bid_dollars": dollars(ONE - ask),
+        "no_ask_dollars": dollars(ONE - bid),
+        "last_price_dollars": dollars(found.last_price),
+        "previous_yes_bid_dollars": dollars(ZERO),
+        "previous_yes_ask_dollars": dollars(ZERO),
+        "previous_price_dollars": dollars(ZERO),
+        "volume_fp": count(found.volume),
+        "volume_24h_fp": count(found.volume),
+        "open_interest_fp": count(found.open_interest),
+        "notional_value_dollars": dollars(ONE),
+    }
 
 
 def orderbook(book: Book, *, depth: int = 0) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from sandbox.book import Book, Side
 from sandbox.polymarket.signing import EXCHANGE_V3, NEG_RISK, STANDARD, Domain
+from venues.polymarket import fees
 
 ONE = Decimal(1)
 MICRO = Decimal("0.000001")
-FEE_STEP = Decimal("0.00001")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,6 +68,4 @@ class Market:
         return mirrored_bids, mirrored_asks
 
     def taker_fee(self, *, price: Decimal, shares: Decimal) -> Decimal:
-        """Return shares x rate x price x (1 - price), down to five decimals."""
-        exact = shares * self.fee_rate * price * (ONE - price)
-        return exact - exact % FEE_STEP
+        return fees.taker_fee(price=price, shares=shares, rate=self.fee_rate)

@@ -10,10 +10,17 @@ from sandbox.polymarket import signing
 from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import MICRO, Market
 from sandbox.polymarket.rows import Order, Refused
-from sandbox.polymarket.signing import BadSignature, SignedOrder
+from sandbox.polymarket.signing import BadSignature, Domain, SignedOrder
 from sandbox.polymarket.wallets import ApiKey, Wallet
 
 WINDOW = timedelta(seconds=60)  # how far a client's clock may be off; the exact limit is not known
+# Contracts that an order may be signed for; the last one is of the retired first version.
+DOMAINS = (
+    Domain(contract=signing.STANDARD, version="2"),
+    Domain(contract=signing.NEG_RISK, version="2"),
+    Domain(contract=signing.EXCHANGE_V3, version="3"),
+    Domain(contract=signing.STANDARD, version="1"),
+)
 KINDS = ("GTC", "GTD", "FOK", "FAK")
 
 
@@ -179,35 +186,17 @@ def _wallet(exchange: Exchange, key: ApiKey, signed: SignedOrder) -> Wallet:
 
 def _check_signature(signed: SignedOrder, market: Market, wallet: Wallet, signature: str) -> None:
     """Refuse an order whose owner did not sign it for this market's contract."""
+    if _is_owners(signed, market.domain, wallet, signature):
+        return
+    other = any(_is_owners(signed, domain, wallet, signature) for domain in DOMAINS)
+    raise Refused("order_version_mismatch" if other else "invalid signature")
+
+
+def _is_owners(signed: SignedOrder, domain: Domain, wallet: Wallet, signature: str) -> bool:
     try:
-        if signing.signed_by(signed, market.domain, signature) == wallet.owner:
-            return
+        return signing.signed_by(signed, domain, signature) == wallet.owner
     except BadSignature:
-        pass
-    raise Refused(
-        "order_version_mismatch"
-        if _for_other(signed, market, wallet, signature)
-        else "invalid signature"
-    )
-
-
-def _for_other(signed: SignedOrder, market: Market, wallet: Wallet, signature: str) -> bool:
-    """Tell whether the signature is good for another of the contracts."""
-    for contract, version in (
-        (signing.STANDARD, "2"),
-        (signing.NEG_RISK, "2"),
-        (signing.EXCHANGE_V3, "3"),
-        (signing.STANDARD, "1"),
-    ):
-        domain = signing.Domain(contract=contract, version=version)
-        try:
-            if domain != market.domain and (
-                signing.signed_by(signed, domain, signature) == wallet.owner
-            ):
-                return True
-        except BadSignature:
-            continue
-    return False
+        return False
 
 
 def json_of(body: bytes) -> Any:

@@ -1,6 +1,5 @@
 """Websocket connections to the order book: `/ws/market` for all, `/ws/user` with a key."""
 
-import asyncio
 import hmac
 import json
 from contextlib import suppress
@@ -10,25 +9,20 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sandbox.polymarket.server import Clob
 from sandbox.polymarket.stream import MarketSession, UserSession
+from sandbox.telling import telling
 
 
 def routes(clob: Clob) -> list[WebSocketRoute]:
+    log, clock = clob.exchange.log, clob.clock
+
     async def market(socket: WebSocket) -> None:
         await socket.accept()
         session = MarketSession(clob.exchange)
-        news = asyncio.Event()
-        teller = asyncio.create_task(_tell(clob, session, socket, news))
-        clob.exchange.log.listen(heard := lambda kind, fields: news.set())
-        try:
-            with suppress(WebSocketDisconnect):
-                while True:
-                    row = await _next(socket)
-                    frames = session.command(row, now=clob.clock.now())
-                    if frames:
-                        await socket.send_json(frames)
-        finally:
-            clob.exchange.log.forget(heard)
-            teller.cancel()
+        async with telling(session, socket, log=log, clock=clock):
+            while True:
+                frames = session.command(await _next(socket), now=clock.now())
+                if frames:
+                    await socket.send_json(frames)
 
     async def user(socket: WebSocket) -> None:
         await socket.accept()
@@ -37,20 +31,9 @@ def routes(clob: Clob) -> list[WebSocketRoute]:
             if session is None:
                 await socket.close()
                 return
-            news = asyncio.Event()
-
-            def heard(kind: str, fields: dict[str, object]) -> None:
-                session.note(kind, fields)
-                news.set()
-
-            clob.exchange.log.listen(heard)
-            teller = asyncio.create_task(_tell(clob, session, socket, news))
-            try:
+            async with telling(session, socket, log=log, clock=clock):
                 while True:
                     await _next(socket)
-            finally:
-                clob.exchange.log.forget(heard)
-                teller.cancel()
 
     return [WebSocketRoute("/ws/market", market), WebSocketRoute("/ws/user", user)]
 
@@ -67,17 +50,6 @@ async def _next(socket: WebSocket) -> object:
         except ValueError:
             continue
         return found
-
-
-async def _tell(
-    clob: Clob, session: MarketSession | UserSession, socket: WebSocket, news: asyncio.Event
-) -> None:
-    with suppress(WebSocketDisconnect, RuntimeError):
-        while True:
-            await news.wait()
-            news.clear()
-            for frame in session.happened(now=clob.clock.now()):
-                await socket.send_json(frame)
 
 
 def _signed_in(clob: Clob, row: object) -> UserSession | None:

@@ -24,6 +24,9 @@ class MarketSession:
         self._seen: dict[str, Ladder] = {}
         self._trades = len(exchange.trades)
 
+    def note(self, kind: str, fields: dict[str, Any]) -> None:
+        """Need nothing of an event: books and trades are looked at as they are."""
+
     def command(self, row: object, *, now: datetime) -> list[Frame]:
         """Subscribe to tokens, or leave them; what is no command is not answered."""
         if not isinstance(row, dict) or not isinstance(row.get("assets_ids"), list):
