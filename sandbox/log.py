@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from sandbox.clock import iso
+
+KEPT = 200_000  # lines; the digest covers them all
 
 Listener = Callable[[str, dict[str, Any]], None]
 
@@ -16,7 +20,8 @@ class EventLog:
     """Numbered events in order, kept as canonical JSON lines and told to listeners at once."""
 
     def __init__(self) -> None:
-        self._lines: list[str] = []
+        self._lines: deque[str] = deque(maxlen=KEPT)
+        self._count = 0
         self._listeners: list[Listener] = []
         self._digest = hashlib.sha256()
 
@@ -27,7 +32,8 @@ class EventLog:
         self._listeners.remove(listener)
 
     def write(self, kind: str, at: datetime, **fields: Any) -> None:
-        row = {"number": len(self._lines) + 1, "at": iso(at), "kind": kind, **fields}
+        self._count += 1
+        row = {"number": self._count, "at": iso(at), "kind": kind, **fields}
         line = json.dumps(row, sort_keys=True, separators=(",", ":"), default=_text)
         self._lines.append(line)
         self._digest.update(line.encode() + b"\n")
@@ -35,8 +41,13 @@ class EventLog:
             listener(kind, fields)
 
     def lines(self, *, after: int = 0) -> list[str]:
-        """Return the lines that follow line number `after`."""
-        return self._lines[after:]
+        """Return the lines that follow line number `after`, as far as they are kept."""
+        first = self._count - len(self._lines)
+        return list(islice(self._lines, max(after - first, 0), None))
+
+    def __len__(self) -> int:
+        """Return how many lines were ever written."""
+        return self._count
 
     def digest(self) -> str:
         """Return the SHA-256 of all lines so far."""

@@ -114,7 +114,7 @@ class Oracle:
             ],
             "doubled": self.doubled(),
             "balances": self.balances(),
-            "events": len(self.log.lines()),
+            "events": len(self.log),
             "digest": self.log.digest(),
         }
 

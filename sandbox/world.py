@@ -6,8 +6,11 @@ import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
+from sandbox import history
 from sandbox.book import Side
+from sandbox.crowd import WHALES, Crowd
 from sandbox.kalshi import life
 from sandbox.kalshi.exchange import Exchange as KalshiExchange
 from sandbox.kalshi.exchange import Placing
@@ -21,11 +24,14 @@ from sandbox.teams import LEAGUES, League, Team
 
 ONE, CENT = Decimal(1), Decimal("0.01")
 HOUSE = "0x" + "50" * 20  # the wallet, and the member's name, of whoever quotes
-LEVELS = 3
+LEVELS = 4
+RICH = Decimal(10_000_000)
 STEP = timedelta(seconds=1)
 FIRST_GAME = timedelta(minutes=2)
 BETWEEN_GAMES = timedelta(minutes=3)
 GAME = timedelta(minutes=12)  # how long one is played, in sandbox time
+GAMES = 6  # listed at any time, before they start or while they are played
+NEW_YORK = ZoneInfo("America/New_York")  # whose date both venues give a game
 REQUOTE = 0.35  # the chance that a venue's quotes of a game move in one step
 DRIFT = 0.35  # how far one venue may lag behind the other, in cents per step
 WALK = 0.5  # how far a fair price moves in one step, in cents
@@ -40,6 +46,7 @@ class Game:
     home: Team
     starts_at: datetime
     fair: float  # that the away team wins, in cents
+    luck: float  # the away team wins if its price is above this at the end, in cents
     polymarket: PolymarketMarket
     kalshi: tuple[KalshiMarket, KalshiMarket]  # away, home
     lag: dict[str, float] = field(default_factory=dict)  # in cents, by venue
@@ -49,6 +56,11 @@ class Game:
     @property
     def ends_at(self) -> datetime:
         return self.starts_at + GAME
+
+    @property
+    def winner(self) -> int:
+        """Return the outcome that would win if the game ended now: 0 for the away team."""
+        return 0 if self.luck < self.fair else 1
 
 
 class World:
@@ -61,16 +73,19 @@ class World:
         start: datetime,
         kalshi: KalshiExchange,
         polymarket: PolymarketExchange,
-        games: int = 6,
     ) -> None:
         self._draw = random.Random(seed)
         self._kalshi, self._polymarket = kalshi, polymarket
         self._next = start
         self._count = 0
         self._rest: dict[str, list[Team]] = {}  # who has not played yet, by league
-        kalshi.open_member(HOUSE, cash=dict.fromkeys(range(4), Decimal(10_000_000)))
-        self._house = polymarket.open_wallet(HOUSE, cash=Decimal(10_000_000))
-        self.games = [self._schedule(number, start) for number in range(games)]
+        kalshi.open_member(HOUSE, cash=dict.fromkeys(range(4), RICH))
+        self._house = polymarket.open_wallet(HOUSE, cash=RICH)
+        polymarket.house = HOUSE
+        self.crowd = Crowd(polymarket, seed=seed, whales=WHALES, cash=RICH / 10)
+        history.write(polymarket, WHALES, house=self._house, seed=seed, until=start)
+        self._start, self._scheduled = start, 0
+        self.games = [self._schedule(start) for _ in range(GAMES)]
 
     def advance(self, now: datetime) -> None:
         """Do everything up to a time, step by step, so that no speed changes what happens."""
@@ -80,13 +95,22 @@ class World:
             self._polymarket.tick(now=at)
             for game in self.games:
                 self._step(game, at)
+            self.crowd.step(self.games, at)
+            if any(game.over for game in self.games):
+                self.games = [game for game in self.games if not game.over]
+                self.games += [self._schedule(at) for _ in range(GAMES - len(self.games))]
             self._next = at + STEP
 
-    def _schedule(self, number: int, start: datetime) -> Game:
-        league = LEAGUES[number % len(LEAGUES)]
+    def _schedule(self, now: datetime) -> Game:
+        """List the next game on both venues: each league in turn, one after the other."""
+        league = LEAGUES[self._scheduled % len(LEAGUES)]
         away, home = self._next_teams(league)
-        starts_at = start + FIRST_GAME + number * BETWEEN_GAMES
-        slug = f"{league.name}-{away.code}-{home.code}-{starts_at:%Y-%m-%d}".lower()
+        starts_at = self._start + FIRST_GAME + self._scheduled * BETWEEN_GAMES
+        self._scheduled += 1
+        date = starts_at.astimezone(NEW_YORK)
+        while f"{_ticker(league, away, home, date)}-{away.code}" in self._kalshi.markets:
+            date += timedelta(days=1)  # they have played that day
+        slug = f"{league.name}-{away.code}-{home.code}-{date:%Y-%m-%d}".lower()
         tokens = (str(self._draw.getrandbits(250)), str(self._draw.getrandbits(250)))
         market = PolymarketMarket(
             condition=f"0x{self._draw.getrandbits(256):064x}",
@@ -96,11 +120,12 @@ class World:
             tokens=tokens,
             description=(
                 f"This market resolves to the team that wins the {league.name} game scheduled for "
-                f"{starts_at:%B %d}. If it is cancelled or ends in a tie, it resolves 50-50."
+                f"{date:%B %d}. If it is cancelled or ends in a tie, it resolves 50-50."
             ),
             teams=tuple((f"{t.city} {t.nickname}", t.nickname, t.code) for t in (away, home)),
             delay=1,
             starts_at=starts_at,
+            ends_at=starts_at + GAME,
         )
         self._polymarket.list_market(market)
         self._house.shares |= dict.fromkeys(tokens, Decimal(10_000_000))
@@ -110,8 +135,11 @@ class World:
             home=home,
             starts_at=starts_at,
             fair=self._draw.uniform(30, 70),
+            luck=self._draw.uniform(0, 100),
             polymarket=market,
-            kalshi=self._list_on_kalshi(league, away, home, start, starts_at),
+            kalshi=self._list_on_kalshi(
+                league, away, home, now=now, starts_at=starts_at, date=date
+            ),
             lag={"kalshi": 0.0, "polymarket": 0.0},
         )
 
@@ -123,14 +151,20 @@ class World:
         return rest.pop(), rest.pop()
 
     def _list_on_kalshi(
-        self, league: League, away: Team, home: Team, start: datetime, starts_at: datetime
+        self,
+        league: League,
+        away: Team,
+        home: Team,
+        *,
+        now: datetime,
+        starts_at: datetime,
+        date: datetime,
     ) -> tuple[KalshiMarket, KalshiMarket]:
         series = self._kalshi.series.get(league.series) or Series(
             ticker=league.series, title=f"{league.name} game", shard=league.shard
         )
-        date = f"{starts_at:%y%b%d}".upper()
         event = Event(
-            ticker=f"{league.series}-{date}{away.code}{home.code}",
+            ticker=_ticker(league, away, home, date),
             series=series,
             title=f"{away.city} at {home.city}",
             starts_at=starts_at,
@@ -142,7 +176,7 @@ class World:
                 event=event,
                 yes=team.city,
                 shard=league.shard,
-                opens_at=start,
+                opens_at=now,
                 closes_at=starts_at + timedelta(hours=48),
                 expected_at=starts_at + timedelta(hours=3),
                 strike={league.strike: team.target},
@@ -168,8 +202,7 @@ class World:
     def _decide(self, game: Game, at: datetime) -> None:
         """End a game: both venues learn who won."""
         game.over = True
-        away_won = self._draw.uniform(0, 100) < game.fair
-        first = ONE if away_won else ONE - ONE
+        first = ONE if game.winner == 0 else ONE - ONE
         self._polymarket.resolve(game.polymarket.condition, (first, ONE - first), now=at)
         for market, value in zip(game.kalshi, (first, ONE - first), strict=True):
             life.settle(self._kalshi, market.ticker, value=value, now=at)
@@ -178,10 +211,12 @@ class World:
         for order_id in game.quotes.pop(venue, []):
             if venue == "polymarket":
                 self._polymarket.cancel(HOUSE, order_id, now=at)
+                self._polymarket.forget(order_id)
             else:
                 member = self._kalshi.members[HOUSE]
                 if member.orders[order_id].status == "resting":
                     self._kalshi.cancel(HOUSE, order_id, now=at)
+                self._kalshi.forget(HOUSE, order_id)
 
     def _quote(self, game: Game, venue: str, at: datetime) -> None:
         """Quote the away team a few cents around what this venue believes."""
@@ -192,7 +227,7 @@ class World:
             for buy in (True, False):
                 cents = round(believed - half - level if buy else believed + half + level)
                 if 1 <= cents <= 99:
-                    shares = Decimal(self._draw.randint(50, 900))
+                    shares = Decimal(self._draw.randint(2_000, 12_000))
                     price = Decimal(cents) * CENT
                     placed += self._place(game, venue, buy=buy, price=price, shares=shares, at=at)
         game.quotes[venue] = placed
@@ -247,3 +282,7 @@ class World:
             except Refusal:
                 continue
         return placed
+
+
+def _ticker(league: League, away: Team, home: Team, date: datetime) -> str:
+    return f"{league.series}-{date:%y%b%d}{away.code}{home.code}".upper()

@@ -294,6 +294,14 @@ class Exchange:
         if self.rules.read_lag:
             order.history.append((now, wire.order(order)))
 
+    def forget(self, user_id: str, order_id: str) -> None:
+        """Drop an order that ended without a fill: nobody will ask for it again."""
+        member = self.members[user_id]
+        order = member.orders[order_id]
+        if order.status is not OrderStatus.RESTING and not order.filled:
+            del member.orders[order_id]
+            member.open.pop(order_id, None)
+
     def new_id(self, kind: str) -> str:
         self._count += 1
         return str(uuid.uuid5(NAMESPACE, f"{kind}:{self._count}"))

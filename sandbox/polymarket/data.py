@@ -146,7 +146,9 @@ def resolutions(exchange: Exchange, request: Request) -> list[Row]:
             "payouts": [int(part * MILLION) for part in market.payout or ()],
             "transaction_hash": "",
             "log_index": 0,
-            "last_update_timestamp": 0,
+            "last_update_timestamp": (
+                int(market.resolved_at.timestamp()) if market.resolved_at else 0
+            ),
             "expected_settlement_time": None,
         }
         for market in exchange.markets.values()
@@ -171,7 +173,7 @@ def _fill(trade: Trade, leg: Leg) -> Row:
         "event_slug": market.slug,
         "outcome": market.outcomes[index],
         "outcome_index": index,
-        "name": "",
+        "name": order.wallet.name,
         "pseudonym": "",
         "bio": "",
         "profile_image": "",

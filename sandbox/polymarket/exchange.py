@@ -40,21 +40,33 @@ class Exchange:
         self.orders: dict[str, Order] = {}
         self.trades: list[Trade] = []
         self.redemptions: list[Redemption] = []
+        self.house = ""  # the wallet of whoever runs the place: it is on no leaderboard
+        self._matches = 0  # since the exchange began; what is older has no number
+        self._to_clear: dict[str, Market] = {}  # books that end when their games start
         self._timed: dict[str, Order] = {}  # orders that end, or are looked at again, by time
         self._unsettled: dict[int, Trade] = {}  # trades that the chain has not decided, by number
 
     def list_market(self, market: Market) -> None:
         self.markets[market.condition] = market
+        if market.clears_book and not market.cleared:
+            self._to_clear[market.condition] = market
         for token in market.tokens:
             self.by_token[token] = market
 
     def open_wallet(
-        self, address: str, *, owner: str | None = None, signature_type: int = 0, cash: Decimal
+        self,
+        address: str,
+        *,
+        owner: str | None = None,
+        signature_type: int = 0,
+        cash: Decimal,
+        name: str = "",
     ) -> Wallet:
         wallet = Wallet(
             address=address.lower(),
             owner=(owner or address).lower(),
             signature_type=signature_type,
+            name=name,
             cash=cash,
         )
         self.wallets[wallet.address] = wallet
@@ -134,9 +146,9 @@ class Exchange:
                 self._end(order, "CANCELED_EXPIRED_ORDER", now=now)
             if order.status not in OPEN:
                 del self._timed[order.order_id]
-        for market in self.markets.values():
-            starts = market.starts_at
-            if market.clears_book and not market.cleared and starts and starts <= now:
+        for market in list(self._to_clear.values()):
+            if market.starts_at is not None and market.starts_at <= now:
+                del self._to_clear[market.condition]
                 market.cleared = True
                 self._clear(market, "CANCELED", now=now)
         for number, trade in list(self._unsettled.items()):
@@ -149,7 +161,8 @@ class Exchange:
     def resolve(self, condition: str, payout: tuple[Decimal, Decimal], *, now: datetime) -> None:
         """End a market: what a share of each token pays, USD."""
         market = self.markets[condition]
-        market.payout, market.accepting = payout, False
+        market.resolve(payout, now)
+        self._to_clear.pop(condition, None)
         self._clear(market, "CANCELED_MARKET_RESOLVED", now=now)
         self.log.write("polymarket.resolved", now, condition=condition, payout=list(payout))
 
@@ -166,6 +179,13 @@ class Exchange:
         self.redemptions.append(done)
         self.log.write("polymarket.redeemed", now, wallet=address, condition=condition, paid=paid)
         return paid
+
+    def forget(self, order_id: str) -> None:
+        """Drop an order that ended without a match: nobody will ask for it again."""
+        order = self.orders.get(order_id)
+        if order is not None and order.status not in OPEN and not order.matched:
+            del self.orders[order_id]
+            order.wallet.open.pop(order_id, None)
 
     def held_cash(self, wallet: Wallet) -> Decimal:
         """Return what open orders of a wallet may still cost, USD."""
@@ -270,7 +290,7 @@ class Exchange:
         order.paid += paid
         market.last_price = taken[-1][0].price
         market.last_side = "BUY" if order.buy else "SELL"
-        number = len(self.trades) + 1
+        self._matches = number = self._matches + 1
         trade = Trade(
             trade_id=str(uuid.uuid5(NAMESPACE, f"trade:{number}")),
             market=market,

@@ -3,7 +3,10 @@
 import base64
 import binascii
 import json
+import zlib
 from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from starlette.applications import Starlette
@@ -22,6 +25,7 @@ DEEPEST = 2100  # offset lists go no further
 TAGS = {"nba": 745, "nfl": 450, "mlb": 100381, "nhl": 899}
 SERIES = {"nba": 10345, "nfl": 10187, "mlb": 3, "nhl": 10346}
 GAMES = 100639
+KIND = "moneyline"
 
 Row = dict[str, Any]
 Rows = Callable[[Exchange, Request], list[Row]]
@@ -77,11 +81,15 @@ def all_markets(exchange: Exchange, request: Request) -> list[Row]:
 def events(exchange: Exchange, request: Request) -> list[Row]:
     """Return events; without `closed` only those that are not."""
     query = request.query_params
+    closed = query.get("closed", "false") == "true"
     return [
         row
-        for row in all_events(exchange, request)
-        if row["closed"] == (query.get("closed", "false") == "true")
-        and query.get("slug", row["slug"]) == row["slug"]
+        for row in (
+            _event(market, number)
+            for number, market in _numbered(exchange)
+            if (market.payout is not None) == closed
+        )
+        if query.get("slug", row["slug"]) == row["slug"]
         and query.get("tag_id") in (None, *(tag["id"] for tag in row["tags"]))
         and query.get("series_id") in (None, *(each["id"] for each in row["series"]))
         and (query.get("live") is None or row["live"] == (query["live"] == "true"))
@@ -90,18 +98,17 @@ def events(exchange: Exchange, request: Request) -> list[Row]:
 
 def markets(exchange: Exchange, request: Request) -> list[Row]:
     query = request.query_params
-    named = {
-        "conditionId": query.getlist("condition_ids"),
-        "slug": query.getlist("slug"),
-        "sportsMarketType": query.getlist("sports_market_types"),
-    }
-    tokens = set(query.getlist("clob_token_ids"))
+    closed = query.get("closed", "false") == "true"
+    conditions, slugs = set(query.getlist("condition_ids")), set(query.getlist("slug"))
+    tokens, kinds = set(query.getlist("clob_token_ids")), query.getlist("sports_market_types")
     return [
-        row
-        for row in all_markets(exchange, request)
-        if row["closed"] == (query.get("closed", "false") == "true")
-        and all(not wanted or row[name] in wanted for name, wanted in named.items())
-        and (not tokens or tokens & set(json.loads(row["clobTokenIds"])))
+        _market(market, number)
+        for number, market in _numbered(exchange)
+        if (market.payout is not None) == closed
+        and (not conditions or market.condition in conditions)
+        and (not slugs or market.slug in slugs)
+        and (not tokens or not tokens.isdisjoint(market.tokens))
+        and (not kinds or KIND in kinds)
     ]
 
 
@@ -169,7 +176,7 @@ def _event(market: Market, number: int) -> Row:
         "description": market.description,
         "startTime": starts,
         "eventDate": starts[:10] if starts else None,
-        "endDate": starts,
+        "endDate": iso(market.ends_at) if market.ends_at else starts,
         "active": True,
         "closed": market.payout is not None,
         "archived": False,
@@ -189,7 +196,7 @@ def _event(market: Market, number: int) -> Row:
         "series": [{"id": str(SERIES.get(league, 0)), "slug": league, "title": league.upper()}],
         "teams": [
             {
-                "id": 10 * number + place,
+                "id": zlib.crc32(name.encode()) % 1_000_000,
                 "name": name,
                 "league": league,
                 "abbreviation": code.lower(),
@@ -218,6 +225,8 @@ def _market(market: Market, number: int, *, nested: bool = False) -> Row:
         "outcomes": json.dumps(market.outcomes),
         "outcomePrices": json.dumps([f"{price}" for price in prices]),
         "clobTokenIds": json.dumps(market.tokens),
+        "endDate": iso(market.ends_at) if market.ends_at else None,
+        "closedTime": _with_space(market.resolved_at),
         "active": True,
         "closed": market.payout is not None,
         "archived": False,
@@ -236,12 +245,13 @@ def _market(market: Market, number: int, *, nested: bool = False) -> Row:
         },
         "bestBid": float(bid) if bid is not None else None,
         "bestAsk": float(ask) if ask is not None else None,
+        "liquidityNum": float(_liquidity(market)),
         "lastTradePrice": float(market.last_price) if market.last_price is not None else None,
         "spread": float(ask - bid) if bid is not None and ask is not None else None,
         "secondsDelay": market.delay,
         "clearBookOnStart": market.clears_book,
-        "gameStartTime": _with_space(market),
-        "sportsMarketType": "moneyline",
+        "gameStartTime": _with_space(market.starts_at),
+        "sportsMarketType": KIND,
         "groupItemTitle": None,
         "line": None,
         "umaResolutionStatus": "resolved" if market.payout is not None else None,
@@ -251,9 +261,16 @@ def _market(market: Market, number: int, *, nested: bool = False) -> Row:
     return row if nested else {**row, "events": [{"id": str(number), "slug": market.slug}]}
 
 
-def _with_space(market: Market) -> str | None:
+def _with_space(at: datetime | None) -> str | None:
     """Return `2026-09-27 20:25:00+00`, as markets have it and events do not."""
-    return f"{market.starts_at:%Y-%m-%d %H:%M:%S}+00" if market.starts_at else None
+    return f"{at:%Y-%m-%d %H:%M:%S}+00" if at else None
+
+
+def _liquidity(market: Market) -> Decimal:
+    """Return what the book offers on both sides, USD."""
+    bids, asks = market.book.levels(Side.BID), market.book.levels(Side.ASK)
+    offered = [price * size for price, size in bids] + [(1 - price) * size for price, size in asks]
+    return sum(offered, Decimal(0))
 
 
 def _limit(request: Request) -> int:

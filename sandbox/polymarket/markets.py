@@ -30,10 +30,12 @@ class Market:
     version: str = "v1"
     delay: int = 0  # seconds that a taking order is held
     starts_at: datetime | None = None  # of the game
+    ends_at: datetime | None = None  # when it is expected to be over
     clears_book: bool = True  # when the game starts
     cleared: bool = False
     accepting: bool = True
     payout: tuple[Decimal, Decimal] | None = None
+    resolved_at: datetime | None = None
     last_price: Decimal | None = None  # of token 0
     last_side: str = ""
     book: Book = field(default_factory=Book)
@@ -44,6 +46,10 @@ class Market:
         if self.version == "v2":
             return Domain(contract=EXCHANGE_V3, version="3")
         return Domain(contract=NEG_RISK if self.neg_risk else STANDARD, version="2")
+
+    def resolve(self, payout: tuple[Decimal, Decimal], at: datetime) -> None:
+        """End the market: what a share of each token pays, USD."""
+        self.payout, self.resolved_at, self.accepting = payout, at, False
 
     def index(self, token: str) -> int:
         return self.tokens.index(token)

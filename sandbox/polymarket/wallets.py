@@ -18,6 +18,7 @@ class Wallet:
     address: str  # lower case
     owner: str  # lower case; the same address for a plain key
     signature_type: int
+    name: str = ""
     cash: Decimal = ZERO  # pUSD on chain
     shares: dict[str, Decimal] = field(default_factory=dict)  # by token, on chain
     approved: bool = True

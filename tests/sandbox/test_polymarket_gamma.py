@@ -51,7 +51,8 @@ def test_pages_follow_their_cursor_and_the_last_has_none(url):
         seen += [event["id"] for event in page["events"]]
         cursor = page.get("next_cursor", "")
 
-    assert seen == ["1", "2", "3", "4", "5", "6"]
+    first = int(seen[0])
+    assert seen == [str(first + place) for place in range(6)]
     assert cursor == ""
     assert httpx.get(url + "/events", params={"offset": 5000}).status_code == 422
 
@@ -63,7 +64,7 @@ def test_filters_choose_by_league_and_end(made, url):
     made.polymarket.exchange.resolve(game.polymarket.condition, (1, 0), now=START)
 
     assert game.polymarket.slug not in {event["slug"] for event in ask(url, "/events")}
-    (closed,) = ask(url, "/markets", closed="true")
+    (closed,) = ask(url, "/markets", closed="true", condition_ids=game.polymarket.condition)
     assert json.loads(closed["outcomePrices"]) == ["1", "0"]
     assert closed["umaResolutionStatus"] == "resolved"
     token = made.world.games[1].polymarket.tokens[1]
@@ -72,7 +73,7 @@ def test_filters_choose_by_league_and_end(made, url):
 
 def test_the_rest_of_the_catalogue_answers(made, url):
     assert {row["sport"] for row in ask(url, "/sports")} == {"nba", "nfl", "mlb", "nhl"}
-    assert len(ask(url, "/teams", limit=100)) == 12
+    assert len(ask(url, "/teams", limit=100)) == 18
     assert {"id": "745", "label": "Nba", "slug": "nba"} in ask(url, "/tags")
     nickname = made.world.games[0].away.nickname
     assert nickname in ask(url, "/public-search", q=nickname)["events"][0]["title"]
@@ -85,4 +86,4 @@ def test_keys_of_recorded_markets_are_there(shared, url):
     row = recorded[0] if isinstance(recorded, list) else recorded
     (first, *_) = ask(url, "/markets")
 
-    assert set(row) - set(first) == {"liquidityNum"}  # the sandbox does not count liquidity
+    assert set(row) <= set(first)

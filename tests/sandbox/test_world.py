@@ -62,8 +62,9 @@ def test_no_venue_ever_crosses_itself():
 
 def test_a_game_ends_on_both_venues_alike():
     over = int((FIRST_GAME + GAME).total_seconds()) + 2
-    made = lived(seed=4, seconds=over)
+    made = Sandbox(seed=4, start=START, speed=0)
     game = made.world.games[0]
+    made.world.advance(START + timedelta(seconds=over))
 
     assert game.over
     assert game.polymarket.payout is not None
