@@ -1,9 +1,5 @@
-"""The Data API: trades, activity, positions, value and resolutions, v2 (snake_case pages) and the
-retired v1 (camelCase lists).
-"""
+"""The Data API: trades, activity, positions, value, leaderboard and resolutions."""
 
-import base64
-import binascii
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -13,33 +9,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.polymarket import wire
+from sandbox.polymarket import paging, ranking, wire
 from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import Market
+from sandbox.polymarket.ranking import worth
 from sandbox.polymarket.rows import Leg, Redemption, Settlement, Trade
 from sandbox.polymarket.server import Clob
 from sandbox.polymarket.wallets import Wallet
 
-MOST = 1000
-DEFAULT = 100
 DUST = Decimal("0.1")  # positions under this many shares are not shown
 MILLION = 1_000_000
-HALF = Decimal("0.5")
 
 Row = dict[str, Any]
-OLD_NAMES = {  # of v1, where camelCase of the new name is not it
-    "token_id": "asset",
-    "condition_id": "conditionId",
-    "usdc_size": "usdcSize",
-}
-
-
-class BadQuestion(Exception):
-    """A parameter that is none; the name of it and the words."""
-
-    def __init__(self, parameter: str, words: str) -> None:
-        super().__init__(words)
-        self.parameter = parameter
 
 
 def app(clob: Clob) -> Starlette:
@@ -48,8 +29,10 @@ def app(clob: Clob) -> Starlette:
             clob.exchange.tick(now=clob.clock.now())
             try:
                 found = rows(clob.exchange, request)
-                return JSONResponse(_list(found, request) if old else _page(found, request))
-            except BadQuestion as problem:
+                return JSONResponse(
+                    paging.old_list(found, request) if old else paging.page(found, request)
+                )
+            except paging.BadQuestion as problem:
                 return JSONResponse(
                     {
                         "error": str(problem),
@@ -70,6 +53,7 @@ def app(clob: Clob) -> Starlette:
             *(endpoint(f"/{name}", rows, old=True) for name, rows in reads.items()),
             endpoint("/v2/resolutions", resolutions, old=False),
             endpoint("/v2/value", value, old=False),
+            endpoint("/v2/leaderboard", _leaderboard(clob), old=False),
         ]
     )
 
@@ -80,7 +64,10 @@ def trades(exchange: Exchange, request: Request) -> list[Row]:
     taker_only = query.get("taker_only", query.get("takerOnly", "true")).lower() != "false"
     wanted, side = query.get("user", "").lower(), query.get("side", "").upper()
     conditions = set(filter(None, query.get("condition", query.get("market", "")).split(",")))
-    start, end = _seconds(query.get("start"), "start"), _seconds(query.get("end"), "end")
+    start, end = (
+        paging.seconds(query.get("start"), "start"),
+        paging.seconds(query.get("end"), "end"),
+    )
     found = []
     for trade in reversed(exchange.trades):
         if trade.status is Settlement.FAILED or (
@@ -120,16 +107,29 @@ def positions(exchange: Exchange, request: Request) -> list[Row]:
     ]
 
 
+def _leaderboard(clob: Clob) -> Callable[[Exchange, Request], list[Row]]:
+    def ranked(exchange: Exchange, request: Request) -> list[Row]:
+        period = request.query_params.get("time_period", "day").lower()
+        order = request.query_params.get("sort_by", "PNL").upper()
+        if period not in ranking.PERIODS:
+            raise paging.BadQuestion("time_period", f"one of {', '.join(ranking.PERIODS)}")
+        if order not in ranking.ORDERS:
+            raise paging.BadQuestion("sort_by", f"one of {', '.join(ranking.ORDERS)}")
+        return ranking.leaderboard(exchange, period=period, order=order, now=clob.clock.now())
+
+    return ranked
+
+
 def value(exchange: Exchange, request: Request) -> list[Row]:
     wallet = _wallet(exchange, request)
-    worth = sum(
+    total = sum(
         (
-            shares * _price(exchange.by_token[token], token)
+            shares * worth(exchange.by_token[token], token)
             for token, shares in wallet.shares.items()
         ),
         Decimal(0),
     )
-    return [{"user": wallet.address, "value": float(worth)}]
+    return [{"user": wallet.address, "value": float(total)}]
 
 
 def resolutions(exchange: Exchange, request: Request) -> list[Row]:
@@ -215,7 +215,7 @@ def _redeemed(each: Redemption) -> Row:
 
 
 def _position(market: Market, token: str, shares: Decimal) -> Row:
-    index, price = market.index(token), _price(market, token)
+    index, price = market.index(token), worth(market, token)
     return {
         "proxy_wallet": "",
         "token_id": token,
@@ -236,17 +236,10 @@ def _position(market: Market, token: str, shares: Decimal) -> Row:
     }
 
 
-def _price(market: Market, token: str) -> Decimal:
-    if market.payout is not None:
-        return market.payout[market.index(token)]
-    last = market.last_price
-    return HALF if last is None else market.own_price(token, last)
-
-
 def _wallet(exchange: Exchange, request: Request) -> Wallet:
     address = request.query_params.get("user", "").lower()
     if not address:
-        raise BadQuestion("user", "user is required")
+        raise paging.BadQuestion("user", "user is required")
     return exchange.wallets.get(address) or Wallet(address=address, owner=address, signature_type=0)
 
 
@@ -259,52 +252,3 @@ def _both_sides(request: Request) -> Request:
     scope = dict(request.scope)
     scope["query_string"] = scope["query_string"] + b"&taker_only=false"
     return Request(scope)
-
-
-def _seconds(text: str | None, name: str) -> int | None:
-    if not text:
-        return None
-    if not text.isdecimal() or len(text) > 12:
-        raise BadQuestion(name, f"{name} is a time in seconds")
-    return int(text)
-
-
-def _bounds(request: Request) -> tuple[int, int]:
-    query = request.query_params
-    limit, offset = query.get("limit", str(DEFAULT)), query.get("offset", "0")
-    if not limit.isdecimal() or not 1 <= int(limit) <= MOST:
-        raise BadQuestion("limit", f"limit lies between 1 and {MOST}")
-    cursor = query.get("cursor", "")
-    if cursor:
-        try:
-            offset = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True).decode()
-            int(offset)
-        except (binascii.Error, ValueError):
-            raise BadQuestion("cursor", "that is no cursor of ours") from None
-    if not offset.isdecimal() or len(offset) > 9:
-        raise BadQuestion("offset", "offset is a whole number")
-    return int(limit), int(offset)
-
-
-def _page(rows: list[Row], request: Request) -> Row:
-    limit, offset = _bounds(request)
-    more = offset + limit < len(rows)
-    pages: Row = {"limit": limit, "offset": offset, "has_more": more}
-    if more:
-        pages["next_cursor"] = base64.urlsafe_b64encode(str(offset + limit).encode()).decode()
-    return {"data": rows[offset : offset + limit], "pagination": pages}
-
-
-def _list(rows: list[Row], request: Request) -> list[Row]:
-    limit, offset = _bounds(request)
-    return [
-        {_old_name(name): cell for name, cell in row.items()}
-        for row in rows[offset : offset + limit]
-    ]
-
-
-def _old_name(name: str) -> str:
-    if name in OLD_NAMES:
-        return OLD_NAMES[name]
-    first, *rest = name.split("_")
-    return first + "".join(part.title() for part in rest)
