@@ -1,7 +1,7 @@
 """The demo that a newcomer sees: a user, three paper accounts, twenty whales."""
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,10 +11,12 @@ from django.db import transaction
 from accounts.models import Account, User
 from markets.models import Feed
 from trading.opening import open_account
+from whales.discovery import Candidate
 from whales.models import Follow, Whale
 
 USERNAME = "demo"
 WHALES = 20
+WORTH_FOLLOWING = 40.0  # a score that is watched; presets copy only better ones
 PRESETS = ("default", "conservative", "aggressive")
 # A short tape cannot earn a score, so the demo assumes this one for every whale, and says so.
 ASSUMED = {"q": 85.0, "s": 2.5, "w": 66.0, "c": 50.0, "r": 0.0}
@@ -53,6 +55,20 @@ def ensure_accounts(*, feed: Feed, owner: User, now: datetime) -> list[Account]:
         feed.accounts = [str(account.pk) for account in accounts]
         feed.save(update_fields=["accounts"])
     return accounts
+
+
+def follow_best(*, accounts: Sequence[str], candidates: Iterable[Candidate], now: datetime) -> int:
+    """Let accounts (by id) follow the best wallets that earned a score; returns how many."""
+    best = [each for each in candidates if each.score >= WORTH_FOLLOWING][:WHALES]
+    Follow.objects.bulk_create(
+        [
+            Follow(account_id=account, whale_id=each.whale_id, since=now)
+            for account in accounts
+            for each in best
+        ],
+        ignore_conflicts=True,
+    )
+    return len(best)
 
 
 def follow_all(

@@ -18,16 +18,17 @@ from django.conf import settings
 from django.db import transaction
 
 from backtest import recordings
-from backtest.hands import Hands, OwnHands
 from backtest.resolutions import Winner
+from markets import resolutions
 from markets.domain.estimators import Facts, TapeEstimator
 from markets.models import Feed, Market
 from markets.queries import rows
+from markets.resolutions import BadPayout
 from risk.domain.breakers import day_start
-from trading import orders, settlement
+from trading import orders
 from trading.domain.order_state import WORKING, OrderState
+from trading.hands import Hands, OwnHands
 from trading.models import Order
-from trading.settlement import BadPayout
 from trading.sweep import sweep
 from venues.types import Side, Trade
 from whales import ingest, scoring
@@ -245,8 +246,8 @@ class Replay:
         if market is None:
             return  # nobody traded it on this tape
         try:
-            payouts = settlement.winner_takes_all(market=market, winner=winner.winner)
-            settlement.resolve(
+            payouts = resolutions.winner_takes_all(market=market, winner=winner.winner)
+            resolutions.resolve(
                 market=market, payouts=payouts, source="resolutions file", resolved_at=now
             )
         except BadPayout as problem:

@@ -29,6 +29,11 @@ PAPER_FEE_RATE = dollars("PAPER_FEE_RATE", default="0.05")
 PAPER_ORDER_LIFETIME_SECONDS = env.int("PAPER_ORDER_LIFETIME_SECONDS", default=3600)
 APPROVAL_MINUTES = env.int("APPROVAL_MINUTES", default=5)
 
+# --- venues: the sandbox's addresses stand in for the real ones --------------------------------
+POLYMARKET_CLOB_URL = env.str("POLYMARKET_CLOB_URL", default="https://clob.polymarket.com")
+POLYMARKET_GAMMA_URL = env.str("POLYMARKET_GAMMA_URL", default="https://gamma-api.polymarket.com")
+POLYMARKET_DATA_URL = env.str("POLYMARKET_DATA_URL", default="https://data-api.polymarket.com")
+
 # --- Django --------------------------------------------------------------------------------
 SECRET_KEY = secret_key()
 DEBUG = env.bool("DEBUG", default=False)
@@ -79,6 +84,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "web.context.server",
             ],
             "builtins": ["web.templatetags.formats"],
         },

@@ -2,10 +2,12 @@
 
 import asyncio
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 
 import uvicorn
 from coincurve import PrivateKey
@@ -14,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from sandbox import memory as memories
 from sandbox import oracle
 from sandbox.clock import Clock
 from sandbox.faults import Faults, Rule
@@ -33,6 +36,7 @@ from sandbox.world import World
 USERS = 3
 CASH = Decimal(10_000)
 TICK = 0.25  # seconds of real time between two looks at the clock
+KEEP_EVERY = 8  # looks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,7 @@ class Sandbox:
         start: datetime,
         speed: float = 1.0,
         rules: Sequence[Rule] = (),
+        memory: Path | None = None,
     ) -> None:
         self.clock = Clock(start=start, speed=speed)
         self.log = EventLog()
@@ -71,6 +76,9 @@ class Sandbox:
             polymarket=self.polymarket.exchange,
         )
         self._rules, self._seed = rules, seed
+        self._memory = memory
+        exchange = self.polymarket.exchange
+        self._decided = memories.recall(memory, exchange, now=start) if memory else []
 
     def apps(self) -> dict[str, ASGIApp]:
         """Return the servers by name."""
@@ -111,8 +119,10 @@ class Sandbox:
 
     async def _live(self) -> None:
         """Move the world on with the clock. One loop serves all, so nothing happens at once."""
-        while True:
+        for count in itertools.count():
             self.world.advance(self.clock.now())
+            if self._memory is not None and count % KEEP_EVERY == 0:
+                memories.keep(self._memory, [*self.world.ended, *self.world.games], self._decided)
             await asyncio.sleep(TICK)
 
     def _user(self, seed: int, number: int) -> FundedUser:

@@ -37,11 +37,14 @@ class Past:
 def write(
     exchange: Exchange, whales: Sequence[Whale], *, house: Wallet, seed: int, until: datetime
 ) -> None:
-    """Add `DAYS` days of settled bets that end the day before `until`."""
-    draw = random.Random(f"history {seed}")
+    """Add `DAYS` days of settled bets that end the day before `until`.
+
+    A day is always the same, whenever the sandbox starts: who has read it once has read it.
+    """
     digest = hashlib.sha256()
     midnight = until.replace(hour=0, minute=0, second=0, microsecond=0)
     for day in range(DAYS, 0, -1):
+        draw = random.Random(f"history {seed} {(midnight - timedelta(days=day)).date()}")
         for number in range(GAMES_A_DAY):
             starts = midnight - timedelta(days=day) + timedelta(hours=14 + number)
             game = _game(draw, starts, number)

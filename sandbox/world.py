@@ -3,6 +3,7 @@ venues around a hidden fair price. The same seed and the same clock give the sam
 """
 
 import random
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -27,14 +28,15 @@ HOUSE = "0x" + "50" * 20  # the wallet, and the member's name, of whoever quotes
 LEVELS = 4
 RICH = Decimal(10_000_000)
 STEP = timedelta(seconds=1)
-FIRST_GAME = timedelta(minutes=2)
-BETWEEN_GAMES = timedelta(minutes=3)
+FIRST_GAME = timedelta(minutes=8)
+BETWEEN_GAMES = timedelta(minutes=4)
 GAME = timedelta(minutes=12)  # how long one is played, in sandbox time
 GAMES = 6  # listed at any time, before they start or while they are played
 NEW_YORK = ZoneInfo("America/New_York")  # whose date both venues give a game
 REQUOTE = 0.35  # the chance that a venue's quotes of a game move in one step
 DRIFT = 0.35  # how far one venue may lag behind the other, in cents per step
-WALK = 0.5  # how far a fair price moves in one step, in cents
+WALK = 0.2  # how far a fair price moves in one step before the game, in cents
+PLAY = 6  # times as far while it is played
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,6 +77,7 @@ class World:
         polymarket: PolymarketExchange,
     ) -> None:
         self._draw = random.Random(seed)
+        self._ids = random.Random(f"ids {seed} {start.isoformat()}")  # another start, other games
         self._kalshi, self._polymarket = kalshi, polymarket
         self._next = start
         self._count = 0
@@ -86,6 +89,7 @@ class World:
         history.write(polymarket, WHALES, house=self._house, seed=seed, until=start)
         self._start, self._scheduled = start, 0
         self.games = [self._schedule(start) for _ in range(GAMES)]
+        self.ended: deque[Game] = deque(maxlen=50)  # the latest
 
     def advance(self, now: datetime) -> None:
         """Do everything up to a time, step by step, so that no speed changes what happens."""
@@ -97,6 +101,7 @@ class World:
                 self._step(game, at)
             self.crowd.step(self.games, at)
             if any(game.over for game in self.games):
+                self.ended.extend(game for game in self.games if game.over)
                 self.games = [game for game in self.games if not game.over]
                 self.games += [self._schedule(at) for _ in range(GAMES - len(self.games))]
             self._next = at + STEP
@@ -111,9 +116,9 @@ class World:
         while f"{_ticker(league, away, home, date)}-{away.code}" in self._kalshi.markets:
             date += timedelta(days=1)  # they have played that day
         slug = f"{league.name}-{away.code}-{home.code}-{date:%Y-%m-%d}".lower()
-        tokens = (str(self._draw.getrandbits(250)), str(self._draw.getrandbits(250)))
+        tokens = (str(self._ids.getrandbits(250)), str(self._ids.getrandbits(250)))
         market = PolymarketMarket(
-            condition=f"0x{self._draw.getrandbits(256):064x}",
+            condition=f"0x{self._ids.getrandbits(256):064x}",
             slug=slug,
             question=f"{away.nickname} vs. {home.nickname}",
             outcomes=(away.nickname, home.nickname),
@@ -191,7 +196,7 @@ class World:
         if at >= game.ends_at:
             self._decide(game, at)
             return
-        pace = WALK if at < game.starts_at else 3 * WALK
+        pace = WALK if at < game.starts_at else PLAY * WALK
         game.fair = min(max(game.fair + self._draw.gauss(0, pace), 3), 97)
         for venue in ("polymarket", "kalshi"):
             game.lag[venue] = 0.9 * game.lag[venue] + self._draw.gauss(0, DRIFT)

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Sum
 
 from accounts.models import Account, User
+from markets import resolutions
 from markets.domain.estimators import Facts
 from risk.models import Reservation, RiskState
 from trading import copying, orders, sending, settlement
@@ -124,9 +125,9 @@ class World:
         from markets.models import Market
 
         row = Market.objects.get(external_id=market)
-        settlement.resolve(
+        resolutions.resolve(
             market=row,
-            payouts=settlement.winner_takes_all(market=row, winner=winner),
+            payouts=resolutions.winner_takes_all(market=row, winner=winner),
             source="test",
             resolved_at=at,
         )

@@ -19,6 +19,7 @@ from trading.domain.order_state import FINAL, HOLDING, NEXT, OrderState, check_m
 from trading.models import Order
 from trading.paper import Tape
 from venues.errors import NotSent, Unknown
+from venues.paper import BookAt
 from venues.protocol import Venue
 from venues.types import OrderReport, OrderRequest, OrderStatus, Side
 
@@ -62,8 +63,11 @@ def request_for(order: Order) -> OrderRequest:
     )
 
 
-def poll(*, order_ids: Sequence[UUID], now: datetime) -> None:
-    """Ask the venue what became of orders, and record it. Safe to repeat at any time."""
+def poll(*, order_ids: Sequence[UUID], now: datetime, book_at: BookAt | None = None) -> None:
+    """Ask the venue what became of orders, and record it. Safe to repeat at any time.
+
+    `book_at` tells the paper venue of real books, where the feed has them.
+    """
     asked = [
         order
         for order in Order.objects.filter(pk__in=order_ids)
@@ -71,7 +75,7 @@ def poll(*, order_ids: Sequence[UUID], now: datetime) -> None:
         .order_by("created_at", "decision__source")
         if order.state in HOLDING and order.state not in (S.RESERVED, S.PREPARED)
     ]
-    tape = Tape(asked, now=now)
+    tape = Tape(asked, now=now, book_at=book_at)
     ended: dict[OrderState, list[UUID]] = {}
     for order in asked:
         try:
@@ -80,7 +84,8 @@ def poll(*, order_ids: Sequence[UUID], now: datetime) -> None:
             continue  # a failed read is no evidence
         if sum(fill.shares for fill in report.fills) != order.filled_shares:
             apply_evidence(order_id=order.pk, report=report, now=now)
-            tape = Tape(asked, now=now)  # what one order took, the next one cannot
+            # What one order took, the next one cannot.
+            tape = Tape(asked, now=now, book_at=book_at)
         elif report.status is OrderStatus.EXPIRED and order.state in (S.LIVE, S.PARTIAL):
             ended.setdefault(S(order.state), []).append(order.pk)
         elif report.status != order.state:

@@ -10,7 +10,7 @@ from django.conf import settings
 from markets.queries import rows
 from trading.models import Order
 from venues.money import ZERO
-from venues.paper import PaperTerms, PaperVenue
+from venues.paper import BookAt, PaperTerms, PaperVenue
 from venues.types import Book, FillReport, Print, Side
 
 PRINTS = """
@@ -30,11 +30,14 @@ SELECT f.account_id, f.order_id, f.print_id, f.venue_fill_id, f.price, f.shares,
 class Tape:
     """Prints and paper fills around a set of orders, read in two statements when first needed."""
 
-    def __init__(self, orders: Sequence[Order], *, now: datetime) -> None:
+    def __init__(
+        self, orders: Sequence[Order], *, now: datetime, book_at: BookAt | None = None
+    ) -> None:
         self._outcomes = list({order.outcome_id for order in orders})
         self._accounts = list({order.account_id for order in orders})
         self._start = min((order.sent_at or now for order in orders), default=now)
         self._now = now
+        self._book_at = book_at or no_book
         self._prints: dict[int, list[Print]] | None = None
         self._fills: list[dict[str, Any]] | None = None
 
@@ -62,7 +65,7 @@ class Tape:
         return PaperVenue(
             terms=terms(order.fee_rate),
             prints=prints,
-            book_at=no_book,
+            book_at=self._book_at,
             taken=taken,
             matched=matched,
         )

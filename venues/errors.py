@@ -1,9 +1,10 @@
 """What went wrong at a venue, named by what the caller may do next.
 
 VenueError
-  Refused   the venue proved that it did not take the order: final, may be decided anew
-  NotSent   nothing left this machine: may be tried again
-  Unknown   it may or may not have arrived: never send again, only ask
+  Refused     the venue proved that it did not take the order: final, may be decided anew
+  NotSent     nothing left this machine: may be tried again
+  Unknown     it may or may not have arrived: never send again, only ask
+  Unreadable  a read brought no good answer: it may be asked again at any time
 """
 
 
@@ -21,3 +22,7 @@ class NotSent(VenueError):
 
 class Unknown(VenueError):
     """The outcome is not known. Only evidence settles it."""
+
+
+class Unreadable(VenueError):
+    """A read that brought no good answer: no evidence of anything."""

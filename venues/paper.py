@@ -35,6 +35,9 @@ Taken = Callable[[str], Decimal]
 Matched = Callable[[str], Sequence[FillReport]]
 
 
+BOOK = "book-"  # begins the name of an offer that comes from a book
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperTerms:
     """How kind the paper market is. Every field errs on the unkind side."""
@@ -112,7 +115,7 @@ class PaperVenue:
         if arrival > until or not missing:
             return
         offers = chain(
-            self._book_offers(request, arrival=arrival, until=until),
+            self._book_offers(request, arrival=arrival, until=until, before=before),
             self._print_offers(request, arrival=arrival, until=until),
         )
         for offer_id, level, at in offers:
@@ -132,15 +135,24 @@ class PaperVenue:
                 return
 
     def _book_offers(
-        self, request: OrderRequest, *, arrival: datetime, until: datetime
+        self,
+        request: OrderRequest,
+        *,
+        arrival: datetime,
+        until: datetime,
+        before: Sequence[FillReport],
     ) -> Iterable[tuple[str, Level, datetime]]:
         book = self._book_at(request.token, arrival)
         if book is None or book.at > until:
             return
+        if any(
+            fill.venue_fill_id.startswith(f"{request.client_order_id}:{BOOK}") for fill in before
+        ):
+            return  # it went through a book once: what that one offered is not there again
         levels: Sequence[Level] = book.asks if request.side is Side.BUY else book.bids
         for depth, level in enumerate(levels):
             if crosses(request, price=level.price):
-                yield f"book-{book.at.isoformat()}-{depth}", level, book.at
+                yield f"{BOOK}{book.at.isoformat()}-{depth}", level, book.at
 
     def _print_offers(
         self, request: OrderRequest, *, arrival: datetime, until: datetime

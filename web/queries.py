@@ -67,20 +67,28 @@ def feed_line(*, wall: datetime) -> FeedLine | None:
     feed = clock.current_feed()
     if feed is None:
         return None
-    done = feed.state == Feed.State.DONE
-    span = f"{feed.first_at:%-d %b %Y} to {feed.last_at:%-d %b %Y}" if feed.first_at else ""
-    where = "at its end" if done else f"now at {feed.clock_at:%-d %b %Y %H:%M} UTC"
-    sentence = f"Recording of {span}, {where}: not today's market."
     silent = wall - feed.seen_at
+    done = feed.state == Feed.State.DONE
+    who = "replay" if feed.kind == Feed.Kind.RECORDING else "watch"
+    late = not done and silent >= LATE
     return FeedLine(
-        sentence=sentence,
+        sentence=_sentence(feed, done=done, silent=silent),
         assumed=bool(feed.assumed),
-        late="" if done or silent < LATE else f"The replay has said nothing for {duration(silent)}",
+        late=f"The {who} has said nothing for {duration(silent)}" if late else "",
         percent=int(100 * feed.position / feed.total) if feed.total else None,
         position=feed.position,
         total=feed.total,
         done=done,
     )
+
+
+def _sentence(feed: Feed, *, done: bool, silent: timedelta) -> str:
+    if feed.kind == Feed.Kind.SANDBOX:
+        age = max(silent.total_seconds(), 0)
+        return f"Sandbox exchanges: prices are invented. Feed {age:.1f} s."
+    span = f"{feed.first_at:%-d %b %Y} to {feed.last_at:%-d %b %Y}" if feed.first_at else ""
+    where = "at its end" if done else f"now at {feed.clock_at:%-d %b %Y %H:%M} UTC"
+    return f"Recording of {span}, {where}: not today's market."
 
 
 def money_strip(found: Summary) -> dict[str, Decimal]:

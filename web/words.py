@@ -17,6 +17,11 @@ WORDS = {
         "Most it can cost",
         "The limit times the shares plus the fee at that limit: what is held for an order.",
     ),
+    "sandbox": (
+        "SANDBOX",
+        "Both exchanges, their games, whales and prices are invented and run on this machine. "
+        "Nothing here says anything about a real market.",
+    ),
     "assumed": (
         "ASSUMED",
         "The whale's figures were set by hand for this replay. They were not earned: a short "

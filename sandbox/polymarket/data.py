@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.polymarket import paging, ranking, wire
+from sandbox.polymarket import ranking, wire
 from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import Market
+from sandbox.polymarket.paging import BadQuestion, old_list, page, seconds
 from sandbox.polymarket.ranking import worth
 from sandbox.polymarket.rows import Leg, Redemption, Settlement, Trade
 from sandbox.polymarket.server import Clob
@@ -29,10 +30,8 @@ def app(clob: Clob) -> Starlette:
             clob.exchange.tick(now=clob.clock.now())
             try:
                 found = rows(clob.exchange, request)
-                return JSONResponse(
-                    paging.old_list(found, request) if old else paging.page(found, request)
-                )
-            except paging.BadQuestion as problem:
+                return JSONResponse(old_list(found, request) if old else page(found, request))
+            except BadQuestion as problem:
                 return JSONResponse(
                     {
                         "error": str(problem),
@@ -65,14 +64,13 @@ def trades(exchange: Exchange, request: Request) -> list[Row]:
     wanted, side = query.get("user", "").lower(), query.get("side", "").upper()
     conditions = set(filter(None, query.get("condition", query.get("market", "")).split(",")))
     start, end = (
-        paging.seconds(query.get("start"), "start"),
-        paging.seconds(query.get("end"), "end"),
+        seconds(query.get("start"), "start"),
+        seconds(query.get("end"), "end"),
     )
     found = []
     for trade in reversed(exchange.trades):
-        if trade.status is Settlement.FAILED or (
-            conditions and trade.market.condition not in conditions
-        ):
+        unseen = trade.status in (Settlement.FAILED, Settlement.MATCHED)  # not on the chain
+        if unseen or (conditions and trade.market.condition not in conditions):
             continue
         at = int(trade.at.timestamp())
         if (start is not None and at < start) or (end is not None and at > end):
@@ -112,9 +110,9 @@ def _leaderboard(clob: Clob) -> Callable[[Exchange, Request], list[Row]]:
         period = request.query_params.get("time_period", "day").lower()
         order = request.query_params.get("sort_by", "PNL").upper()
         if period not in ranking.PERIODS:
-            raise paging.BadQuestion("time_period", f"one of {', '.join(ranking.PERIODS)}")
+            raise BadQuestion("time_period", f"one of {', '.join(ranking.PERIODS)}")
         if order not in ranking.ORDERS:
-            raise paging.BadQuestion("sort_by", f"one of {', '.join(ranking.ORDERS)}")
+            raise BadQuestion("sort_by", f"one of {', '.join(ranking.ORDERS)}")
         return ranking.leaderboard(exchange, period=period, order=order, now=clob.clock.now())
 
     return ranked
@@ -178,12 +176,8 @@ def _fill(trade: Trade, leg: Leg) -> Row:
         "bio": "",
         "profile_image": "",
         "profile_image_optimized": "",
-        "transaction_hash": trade.transaction or _pending_hash(trade),
+        "transaction_hash": trade.transaction,
     }
-
-
-def _pending_hash(trade: Trade) -> str:
-    return "0x" + trade.trade_id.replace("-", "").rjust(64, "0")
 
 
 def _redeemed(each: Redemption) -> Row:
@@ -239,7 +233,7 @@ def _position(market: Market, token: str, shares: Decimal) -> Row:
 def _wallet(exchange: Exchange, request: Request) -> Wallet:
     address = request.query_params.get("user", "").lower()
     if not address:
-        raise paging.BadQuestion("user", "user is required")
+        raise BadQuestion("user", "user is required")
     return exchange.wallets.get(address) or Wallet(address=address, owner=address, signature_type=0)
 
 

@@ -15,11 +15,11 @@ from django.db import connection
 from django.test import override_settings
 
 from backtest import answers, demo, sample, setting_up
-from backtest.hands import OwnHands
 from backtest.replay import Replay
 from markets.models import Feed
 from polymix import embedded
 from tests.world import assert_invariants
+from trading.hands import OwnHands
 from trading.models import Decision, Order
 from whales.models import QuarantinedRow
 

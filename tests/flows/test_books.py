@@ -7,6 +7,7 @@ import pytest
 from django.db import transaction
 
 from accounts.models import Account
+from markets.resolutions import BadPayout
 from notifications.models import Event
 from risk.domain.breakers import BreakerKind
 from risk.models import BreakerTrip, Reservation, RiskProfile, RiskState
@@ -16,7 +17,6 @@ from trading import approvals, orders, sending, settlement
 from trading.closing import CannotClose, close_position
 from trading.domain.order_state import OrderState
 from trading.models import Entry, Order, Position
-from trading.settlement import BadPayout
 from trading.summary import as_json, summary
 from trading.sweep import sweep
 from venues.types import Side

@@ -186,4 +186,4 @@ def test_a_fresh_server_leads_to_the_start_page(db, client):
     page = client.get("/", follow=True)
 
     assert page.redirect_chain[-1][0] == "/start/"
-    assert "make up RECORDING=path" in page.content.decode()
+    assert "<code>make up</code>" in page.content.decode()

@@ -105,15 +105,16 @@ def _clock() -> Iterator[Finding]:
 def _feed() -> Iterator[Finding]:
     feed = clock.current_feed()
     if feed is None:
-        yield Finding(name="feed", ok=False, says="none", fix="Start one: make up RECORDING=path")
+        yield Finding(name="feed", ok=False, says="none", fix="Start one: make up")
         return
     silent = clock.database_now() - feed.seen_at
     done = feed.state == Feed.State.DONE
+    log = "replay" if feed.kind == Feed.Kind.RECORDING else "watch"
     yield Finding(
         name="feed",
         ok=done or silent.total_seconds() < FEED_SECONDS,
         says=f"{feed.name}, {'at its end' if done else f'last heard {duration(silent)} ago'}",
-        fix="Look at .polymix/log/replay.log, or start again: make up",
+        fix=f"Look at .polymix/log/{log}.log, or start again: make up",
     )
 
 

@@ -16,13 +16,13 @@ from django.db import connection
 
 from backtest import answers, demo, setting_up
 from backtest.formats import UnreadableRecording
-from backtest.hands import Hands, OwnHands
 from backtest.replay import Replay
 from backtest.resolutions import BadResolutions
 from backtest.setting_up import CannotReplay
 from markets.models import Feed
 from polymix import embedded
 from polymix.progress import Bar, bar
+from trading.hands import Hands, OwnHands
 
 
 class Command(BaseCommand):

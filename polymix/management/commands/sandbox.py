@@ -26,6 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1, help="the same seed, the same games")
         parser.add_argument("--faults", type=Path, help="a script of faults (docs/sandbox.md)")
         parser.add_argument("--speed", type=float, default=1.0, help="times real time")
+        parser.add_argument(
+            "--memory", type=Path, help="a file for the games that are on when it stops"
+        )
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=PORT, help="and the two after it")
 
@@ -42,7 +45,11 @@ class Command(BaseCommand):
         for port in ports.values():
             _check_port(options["host"], port)
         made = Sandbox(
-            seed=options["seed"], start=datetime.now(UTC), speed=options["speed"], rules=rules
+            seed=options["seed"],
+            start=datetime.now(UTC),
+            speed=options["speed"],
+            rules=rules,
+            memory=options["memory"],
         )
         self.stdout.write(_screen(made, options["host"], ports))
         with suppress(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Who does the work that falls due in a replay."""
+"""Who does the work that falls due: the process that reads the feed, or the Celery workers."""
 
 from datetime import datetime
 from typing import Protocol

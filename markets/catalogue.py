@@ -1,0 +1,77 @@
+"""What the venues' catalogues and books say of our markets. The only writer of those columns."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from markets import resolutions
+from markets.models import Market, Outcome
+from markets.queries import rows
+from venues.polymarket.markets import Listing
+from venues.types import Book
+
+BIDS = """
+UPDATE markets_outcome o SET bid = new.bid, bid_at = %(now)s
+  FROM unnest(%(tokens)s::text[], %(bids)s::numeric[]) AS new(token, bid)
+ WHERE o.token = new.token
+"""
+
+
+def record(listings: Iterable[Listing], *, now: datetime) -> int:
+    """Bring our markets up to date, and record what final ones pay; returns how many ended.
+
+    Raises BadPayout where a market was settled by another vector: a person must look.
+    """
+    ended = 0
+    for each in listings:
+        market = Market.objects.filter(venue="polymarket", external_id=each.market).first()
+        if market is None:
+            continue
+        _update(market, each)
+        if each.payouts is not None and market.status != Market.Status.RESOLVED:
+            resolutions.resolve(
+                market=market,
+                payouts=dict(each.payouts),
+                source="Polymarket's catalogue",
+                resolved_at=min(each.resolved_at or now, now),
+            )
+            ended += 1
+    return ended
+
+
+def _update(market: Market, listing: Listing) -> None:
+    """Store what the catalogue knows better than a trade's row does."""
+    known: dict[str, Any] = {"title": listing.title or market.title, "closes_at": listing.closes_at}
+    if listing.category:
+        known["category"] = listing.category
+    if listing.fee_rate is not None:
+        known["fee_rate"] = listing.fee_rate
+    changed = [name for name, value in known.items() if getattr(market, name) != value]
+    for name in changed:
+        setattr(market, name, known[name])
+    if changed:
+        market.save(update_fields=changed)
+    there = set(market.outcomes.values_list("token", flat=True))
+    Outcome.objects.bulk_create(
+        [
+            Outcome(market=market, token=token, name=name)
+            for token, name in zip(listing.tokens, listing.outcomes, strict=True)
+            if token not in there
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def undecided(*, tokens: Sequence[str] | None = None) -> list[str]:
+    """Return markets on Polymarket that nobody knows the end of yet, oldest first."""
+    found = Market.objects.filter(venue="polymarket", resolutions__isnull=True)
+    if tokens is not None:
+        found = found.filter(outcomes__token__in=tokens)
+    return list(found.order_by("pk").distinct().values_list("external_id", flat=True))
+
+
+def record_bids(books: Mapping[str, Book], *, now: datetime) -> None:
+    """Store the best bid of each book: what a holder would get now."""
+    if books:
+        bids = [each.bids[0].price if each.bids else None for each in books.values()]
+        rows(BIDS, {"tokens": list(books), "bids": bids, "now": now})

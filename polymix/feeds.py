@@ -1,0 +1,134 @@
+"""What `make up` reads: a recording, or the sandbox. Each says what to run and to show."""
+
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from backtest import demo, setting_up
+from markets import clock
+from markets.models import Feed
+from polymix import embedded
+from polymix.progress import bar
+from polymix.supervisor import Child, python
+
+SANDBOX = "sandbox"  # the key of its feed
+FIRST_PORT, LAST_PORT = 8700, 8900
+SERVERS = ("polymarket", "kalshi", "oracle")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where trades come from in this run."""
+
+    children: Sequence[Child]
+    lines: Sequence[str]  # for the screen
+
+
+class NoPort(Exception):
+    """No room for the sandbox's servers; the text says what to do."""
+
+
+def recording(path: Path, *, resolutions: Path | None, minutes: str) -> Source:
+    """Read and prepare a recording. Raises what `setting_up.set_up` raises."""
+    with bar("Reading the recording") as progress:
+        plan = setting_up.set_up(
+            paths=[path.resolve()],
+            resolutions_path=resolutions,
+            account_name=None,
+            assumed=demo.ASSUMED,
+            password_file=password_file(),
+            progress=progress,
+        )
+    command = ["manage.py", "replay", *(str(each) for each in plan.paths)]
+    command += ["--speed", minutes, "--hands", "celery"]
+    if plan.resolutions:
+        command += ["--resolutions", str(plan.resolutions)]
+    feed = plan.feed
+    state = "replayed" if feed.state == Feed.State.DONE else f"row {feed.position:,} of"
+    results = plan.resolutions.name if plan.resolutions else "none, so nothing settles"
+    return Source(
+        children=[Child(name="replay", command=python(*command), once=True)],
+        lines=[
+            f"  Feed       recording {feed.name}, {state} {feed.total:,} trades, "
+            f"{plan.quarantined} bad rows set aside",
+            "  ASSUMED    whale figures are set by hand for this replay, not earned",
+            f"  Results    {results}",
+        ],
+    )
+
+
+def sandbox() -> Source:
+    """Prepare both sandbox exchanges and a watch over them. Raises CannotReplay or NoPort."""
+    if settings.LIVE_TRADING:
+        raise setting_up.CannotReplay(
+            "LIVE_TRADING is true, and the sandbox's invented prices are never traded with real "
+            "money. Set LIVE_TRADING=false, or use another database, and start again."
+        )
+    port = _free_ports()
+    base = f"http://127.0.0.1:{port}"
+    # The children inherit these: nothing in this run asks the real exchange.
+    os.environ |= {f"POLYMARKET_{name}_URL": base for name in ("CLOB", "GAMMA", "DATA")}
+    feed = _sandbox_feed()
+    owner, _ = demo.ensure_user(password_file=password_file())
+    demo.ensure_accounts(feed=feed, owner=owner, now=feed.started_at)
+    memory = embedded.home() / "sandbox.json"
+    servers = ["manage.py", "sandbox", "--port", str(port), "--memory", str(memory)]
+    watch = ["manage.py", "watch", "--feed", SANDBOX, "--hands", "celery"]
+    return Source(
+        children=[
+            Child(name="sandbox", command=python(*servers)),
+            Child(name="watch", command=python(*watch)),
+        ],
+        lines=[
+            "  SANDBOX    invented exchanges, games, whales and prices, all on this machine",
+            f"  Feed       Polymarket {base}   Kalshi {_at(port, 1)}   oracle {_at(port, 2)}",
+            "  Whales     found on its leaderboard and scored by their settled bets",
+        ],
+    )
+
+
+def password_file() -> Path:
+    return embedded.home() / "demo_password"
+
+
+def _at(port: int, place: int) -> str:
+    return f"http://127.0.0.1:{port + place}"
+
+
+def _sandbox_feed() -> Feed:
+    now = clock.database_now()
+    feed, made = Feed.objects.get_or_create(
+        key=SANDBOX,
+        defaults={
+            "kind": Feed.Kind.SANDBOX,
+            "name": "sandbox exchanges",
+            "started_at": now,
+            "seen_at": now,
+        },
+    )
+    if not made:
+        feed.started_at = now  # the newest feed is the current one
+        feed.save(update_fields=["started_at"])
+    return feed
+
+
+def _free_ports() -> int:
+    """Return the first port from which on all servers find room."""
+    for port in range(FIRST_PORT, LAST_PORT, len(SERVERS)):
+        if all(_is_free(port + place) for place in range(len(SERVERS))):
+            return port
+    raise NoPort(f"No three ports in a row are free from {FIRST_PORT} to {LAST_PORT}. Free some.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,103 @@
+"""Watch a venue's public market for the whales that are followed; `make up` starts it."""
+
+import logging
+import signal
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+
+from backtest import demo
+from markets import clock
+from markets.models import Feed
+from polymix.hands import CeleryHands
+from trading.hands import Hands, OwnHands
+from trading.watching import Watch
+from venues.errors import Unreadable
+from venues.polymarket.public import Addresses, Public
+from whales.discovery import discover
+from whales.models import Follow
+
+log = logging.getLogger("polymix.watch")
+
+STEP_SECONDS = 0.5
+RETRY_SECONDS = 2.0
+
+
+class Command(BaseCommand):
+    help = "Follow whales as they trade: read, decide, fill on paper, settle."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--feed", required=True, help="the key of the feed to keep")
+        parser.add_argument("--hands", choices=["own", "celery"], default="own")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stopping: list[bool] = []
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.append(True))
+        feed = Feed.objects.filter(key=options["feed"]).first()
+        if feed is None:
+            raise CommandError(f"There is no feed {options['feed']!r}: start PolyMix with make up.")
+        _only_one()
+        with Public(addresses()) as public:
+            _until_done(lambda: _follow_the_best(feed, public), stopping)
+            hands: Hands = OwnHands() if options["hands"] == "own" else CeleryHands()
+            watch = Watch(feed=feed, public=public, now=clock.database_now, hands=hands)
+            while not stopping:
+                _until_done(watch.step, stopping)
+                time.sleep(STEP_SECONDS)
+
+
+def addresses() -> Addresses:
+    return Addresses(
+        clob=settings.POLYMARKET_CLOB_URL,
+        gamma=settings.POLYMARKET_GAMMA_URL,
+        data=settings.POLYMARKET_DATA_URL,
+    )
+
+
+def _until_done(work: Callable[[], None], stopping: list[bool]) -> None:
+    """Do some work; a venue that does not answer is asked again, for as long as it takes."""
+    silent = False
+    while not stopping:
+        try:
+            work()
+        except Unreadable as problem:
+            if not silent:
+                log.warning("Polymarket does not answer (%s); trying again", problem)
+            silent = True
+            time.sleep(RETRY_SECONDS)
+        else:
+            if silent:
+                log.info("Polymarket answers again")
+            return
+
+
+def _follow_the_best(feed: Feed, public: Public) -> None:
+    """Give demo accounts that follow nobody the whales with the best earned scores."""
+    if Follow.objects.filter(account__in=feed.accounts).exists():
+        return
+    now = clock.database_now()
+    log.info("Looking for whales")
+    shown = [0]
+
+    def progress(part: float) -> None:
+        if int(10 * part) > shown[0]:
+            shown[0] = int(10 * part)
+            log.info("Read %s%% of what the leaders traded", 10 * shown[0])
+
+    found = discover(public, now=now, progress=progress)
+    followed = demo.follow_best(accounts=feed.accounts, candidates=found, now=now)
+    log.info("Scored %s wallets, following %s", len(found), followed)
+
+
+def _only_one() -> None:
+    """Hold the lock that keeps a second watch from reading the same feed, until this one ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext('polymix watch'))")
+        if not cursor.fetchone()[0]:
+            raise CommandError("Another watch runs on this database. Stop it first.")

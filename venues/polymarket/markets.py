@@ -1,0 +1,121 @@
+"""Gamma's markets and the order book's books into our types (reference: polymarket.md 5, 8, 12)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from venues.polymarket.parse import BadMessage, clean, number, text, unix_time
+from venues.types import Book, Level
+
+# What a final market may pay; anything else is a price on its way.
+VECTORS = ((Decimal(1), Decimal(0)), (Decimal(0), Decimal(1)), (Decimal("0.5"), Decimal("0.5")))
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One market of the catalogue."""
+
+    market: str  # condition id
+    title: str
+    tokens: tuple[str, ...]
+    outcomes: tuple[str, ...]
+    fee_rate: Decimal | None
+    closes_at: datetime | None  # when it is expected to end
+    liquidity: Decimal  # USD in its book
+    category: str  # empty when the catalogue names none
+    accepting: bool
+    payouts: Mapping[str, Decimal] | None  # USD per share by token, once final
+    resolved_at: datetime | None
+
+
+def listing(row: Mapping[str, Any]) -> Listing:
+    """Parse one row of `/markets`. Raises BadMessage for what cannot be used.
+
+    Final means closed, resolved by the oracle and a payout vector that is one: half and half on an
+    open market is only a price that nobody knows yet.
+    """
+    tokens, outcomes = _texts(row, "clobTokenIds"), _texts(row, "outcomes")
+    if len(tokens) != len(outcomes) or not tokens:
+        raise BadMessage(f"{len(tokens)} tokens for {len(outcomes)} outcomes")
+    payouts = _payouts(row, tokens)
+    return Listing(
+        market=text(row, "conditionId", most=120),
+        title=clean(row.get("question"), most=300),
+        tokens=tokens,
+        outcomes=outcomes,
+        fee_rate=_fee_rate(row),
+        closes_at=_time(row.get("endDate")),
+        liquidity=number(row.get("liquidityNum") or 0, "liquidityNum"),
+        category="Sports" if row.get("sportsMarketType") else "",
+        accepting=bool(row.get("acceptingOrders")),
+        payouts=payouts,
+        resolved_at=_time(row.get("closedTime")) if payouts else None,
+    )
+
+
+def book(row: Mapping[str, Any]) -> Book:
+    """Parse one book; ours are best first, theirs worst first. Raises BadMessage."""
+    bids, asks = (_levels(row, name) for name in ("bids", "asks"))
+    return Book(
+        token=text(row, "asset_id", most=160),
+        bids=tuple(sorted(bids, key=lambda level: -level.price)),
+        asks=tuple(sorted(asks, key=lambda level: level.price)),
+        at=unix_time(row.get("timestamp")),
+    )
+
+
+def _levels(row: Mapping[str, Any], name: str) -> list[Level]:
+    found = row.get(name)
+    if not isinstance(found, list):
+        raise BadMessage(f"{name} is no list of levels")
+    levels = [
+        Level(price=number(each.get("price"), "price"), shares=number(each.get("size"), "size"))
+        for each in found
+        if isinstance(each, Mapping)
+    ]
+    if any(not 0 < level.price < 1 for level in levels):
+        raise BadMessage(f"a price of {name} is not between 0 and 1")
+    return [level for level in levels if level.shares > 0]
+
+
+def _payouts(row: Mapping[str, Any], tokens: tuple[str, ...]) -> dict[str, Decimal] | None:
+    if not row.get("closed") or row.get("umaResolutionStatus") != "resolved":
+        return None
+    prices = tuple(number(each, "outcomePrices") for each in _texts(row, "outcomePrices"))
+    if prices not in VECTORS or len(prices) != len(tokens):
+        return None
+    return dict(zip(tokens, prices, strict=True))
+
+
+def _fee_rate(row: Mapping[str, Any]) -> Decimal | None:
+    if row.get("feesEnabled") is False:
+        return ZERO
+    schedule = row.get("feeSchedule")
+    if not isinstance(schedule, Mapping) or schedule.get("rate") is None:
+        return None
+    return number(schedule["rate"], "feeSchedule.rate")
+
+
+def _texts(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Read a list, which comes as JSON inside of text."""
+    value = row.get(name)
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise BadMessage(f"{name} {str(value)[:60]!r} is no list") from None
+    if not isinstance(found, list):
+        raise BadMessage(f"{name} {str(value)[:60]!r} is no list")
+    return tuple(str(each) for each in found)
+
+
+def _time(value: Any) -> datetime | None:
+    """Read `2026-10-08T02:00:00Z` and `2026-10-08 03:00:26+00`; None for neither."""
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
