@@ -55,6 +55,7 @@ def write(
                 if draw.random() < BETS:
                     trade = _bet(exchange, whale, game, house=house, draw=draw)
                     digest.update(f"{trade.trade_id}{trade.taker.shares}".encode())
+    exchange.trades.sort(key=lambda trade: trade.at)
     exchange.log.write(
         "polymarket.history", until, days=DAYS, trades=len(exchange.trades), sha=digest.hexdigest()
     )

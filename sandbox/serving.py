@@ -34,7 +34,8 @@ def check_loopback(host: str) -> None:
 def serving(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve an application from a thread while the block runs; yields its URL."""
     check_loopback(host)
-    with socket.socket() as listener:
+    # Named as TCP, or asyncio would let small answers wait for an acknowledgement.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind((host, port))
         server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")

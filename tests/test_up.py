@@ -34,17 +34,17 @@ def place(tmp_path) -> Path:
     return folder
 
 
-def up(place: Path, port: int, *, minutes: float = 0.2) -> subprocess.Popen:
+def up(place: Path, port: int, *, minutes: float = 0.2, sandbox: bool = False) -> subprocess.Popen:
     environment = {
         key: value
         for key, value in os.environ.items()
         if key not in ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
     }
     environment["POLYMIX_HOME"] = str(place / ".polymix")
-    recording = sample.write(place, trades=300)
+    feed = [] if sandbox else ["--recording", str(sample.write(place, trades=300))]
     return subprocess.Popen(
         [
-            *(sys.executable, "manage.py", "up", "--recording", str(recording)),
+            *(sys.executable, "manage.py", "up", *feed),
             *("--port", str(port), "--minutes", str(minutes)),
         ],
         cwd=ROOT,
@@ -176,3 +176,44 @@ def test_killed_servers_come_back_and_the_replay_loses_nothing(place, monkeypatc
     assert all(now.pid != then.pid for now, then in zip(back, killed, strict=True))
     assert "Sign in" in page
     assert process.returncode == 0
+
+
+def copied_by_default() -> int:
+    with psycopg.connect(
+        host=str(embedded.socket_dir()), user="postgres", dbname="polymix"
+    ) as connection:
+        return connection.execute(
+            "SELECT count(*) FROM trading_decision d JOIN accounts_account a ON a.id = d.account_id"
+            " WHERE a.name = 'Default' AND d.reason = 'COPIED' AND NOT d.assumed"
+        ).fetchone()[0]
+
+
+def test_without_a_recording_the_sandbox_is_copied_within_two_minutes(place, monkeypatch):
+    monkeypatch.setenv("POLYMIX_HOME", str(place / ".polymix"))
+    port = free_port()
+    process = up(place, port, sandbox=True)
+    try:
+        deadline, copied = time.monotonic() + 120, 0
+        page = wait_for_page(port, process)
+        bound = listening(process)
+        while not copied and time.monotonic() < deadline:
+            time.sleep(0.5)
+            copied = copied_by_default()
+    finally:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+
+    assert copied, (place / ".polymix" / "log" / "watch.log").read_text()
+    assert "SANDBOX" in page
+    assert "SANDBOX" in output
+    assert bound == {"127.0.0.1"}
+    assert process.returncode == 0, output
+
+
+def test_the_sandbox_is_never_traded_where_live_trading_is_on(place, monkeypatch):
+    monkeypatch.setenv("LIVE_TRADING", "true")
+    process = up(place, free_port(), sandbox=True)
+    output, _ = process.communicate(timeout=60)
+
+    assert process.returncode != 0
+    assert "never traded with real money" in output

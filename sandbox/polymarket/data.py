@@ -73,7 +73,9 @@ def trades(exchange: Exchange, request: Request) -> list[Row]:
         if unseen or (conditions and trade.market.condition not in conditions):
             continue
         at = int(trade.at.timestamp())
-        if (start is not None and at < start) or (end is not None and at > end):
+        if start is not None and at < start:
+            break  # the older ones come after it
+        if end is not None and at > end:
             continue
         legs = [trade.taker] if taker_only else [trade.taker, *trade.makers]
         for leg in legs:

@@ -1,0 +1,153 @@
+"""The watch: whales found on the leaderboard of the sandbox, copied as they trade, and settled."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models import Count
+
+from accounts.models import User
+from backtest import demo
+from markets.models import Feed, Market, Resolution
+from sandbox.exchanges import Sandbox
+from sandbox.polymarket.rows import Settlement
+from sandbox.serving import serving
+from sandbox.world import FIRST_GAME, GAME
+from tests.world import assert_invariants
+from trading.models import Decision, Fill, Order, Position
+from trading.watching import Watch
+from venues.errors import Unreadable
+from venues.polymarket.public import Addresses, Public
+from whales.discovery import discover
+from whales.models import Signal, WhaleTrade
+
+
+class Life:
+    """A sandbox, an account's owner, and a watch that moves with the sandbox's clock."""
+
+    def __init__(self, url: str, made: Sandbox) -> None:
+        self.made = made
+        self.public = Public(Addresses(clob=url, gamma=url, data=url))
+        now = made.clock.now()
+        self.feed = Feed.objects.create(
+            key="sandbox", kind=Feed.Kind.SANDBOX, name="sandbox", started_at=now, seen_at=now
+        )
+        owner = User.objects.create_user("ana", password="not-a-secret-2026")
+        self.accounts = demo.ensure_accounts(feed=self.feed, owner=owner, now=now)
+        self.found = discover(self.public, now=now)
+        demo.follow_best(accounts=self.feed.accounts, candidates=self.found, now=now)
+        self.watch = self.new_watch()
+
+    def new_watch(self) -> Watch:
+        feed = Feed.objects.get(key="sandbox")
+        return Watch(feed=feed, public=self.public, now=self.made.clock.now)
+
+    def live(self, seconds: int, *, step: int = 1) -> None:
+        for _ in range(0, seconds, step):
+            self.made.clock.move(timedelta(seconds=step))
+            self.made.world.advance(self.made.clock.now())
+            self.watch.step()
+
+
+@pytest.fixture
+def life(transactional_db, now):
+    made = Sandbox(seed=1, start=now, speed=0)
+    with serving(made.apps()["polymarket"]) as url:
+        yield Life(url, made)
+
+
+def test_skill_earns_the_score_and_luck_does_not(life):
+    scores = {each.name: each.score for each in life.found}
+
+    assert len(scores) == 10
+    assert scores["steady-heron"] > 70
+    assert scores["coin-tosser"] < 40
+    assert life.found[0].score == max(scores.values())
+    assert Resolution.objects.count() == Market.objects.count()  # nothing of the past is open
+    assert not Signal.objects.exists()  # and nothing of it is copied
+
+
+def test_the_default_profile_copies_within_two_minutes_and_the_books_hold(life):
+    life.live(120)
+
+    copied = Decision.objects.filter(account__name="Default", reason="COPIED")
+    assert copied.exists()
+    assert not Decision.objects.filter(assumed=True).exists()
+    assert Fill.objects.exists()
+    for order in Order.objects.filter(filled_shares__gt=0):
+        assert order.filled_cost / order.filled_shares <= order.limit_price
+    assert Position.objects.filter(outcome__bid__isnull=False).exists()  # marked at a real bid
+    assert_invariants()
+
+
+def test_what_was_held_when_a_game_ended_is_settled_as_the_exchange_says(life):
+    life.live(60)
+    held = set(Position.objects.values_list("outcome__market__external_id", flat=True))
+    assert held
+    exchange = life.made.polymarket.exchange
+    for condition in held:
+        exchange.resolve(condition, (1, 0), now=life.made.clock.now())
+    life.live(10)
+
+    assert not Position.objects.filter(
+        closed_at__isnull=True, outcome__market__external_id__in=held
+    ).exists()
+    for resolution in Resolution.objects.filter(market__external_id__in=held):
+        first, second = exchange.markets[resolution.market.external_id].tokens
+        assert resolution.payouts == {first: "1", second: "0"}
+    assert_invariants()
+
+
+def test_a_watch_that_was_killed_goes_on_and_doubles_nothing(life):
+    life.live(40)
+    life.made.clock.move(timedelta(seconds=30))  # nobody watches, the whales trade on
+    life.made.world.advance(life.made.clock.now())
+    life.watch = life.new_watch()
+    life.live(20)
+
+    twice = Decision.objects.values("account", "source").annotate(n=Count("id")).filter(n__gt=1)
+    assert not twice.exists()
+    stored = set(WhaleTrade.objects.values_list("transaction", flat=True))
+    whales = {each.address for each in life.found[:5]}
+    done = [
+        trade
+        for trade in life.made.polymarket.exchange.trades
+        if trade.taker.order.wallet.address in whales and trade.status is Settlement.CONFIRMED
+    ]
+    assert {trade.transaction for trade in done} <= stored
+    assert_invariants()
+
+
+def test_a_trade_that_is_too_old_when_it_is_seen_is_not_copied(life):
+    life.made.clock.move(timedelta(seconds=100))
+    life.made.world.advance(life.made.clock.now())
+    life.live(5)
+
+    late = Decision.objects.filter(signal__at__lt=life.made.clock.now() - timedelta(seconds=60))
+    assert late.exists()
+    assert set(late.values_list("reason", flat=True)) == {"SIGNAL_OLD"}
+
+
+def test_a_venue_that_does_not_answer_is_an_error_of_reading_only(life):
+    life.live(5)
+    before = Feed.objects.get(key="sandbox").clock_at
+    nobody = "http://127.0.0.1:9"
+    life.watch.public = Public(Addresses(clob=nobody, gamma=nobody, data=nobody))
+    with pytest.raises(Unreadable, match=r"127\.0\.0\.1:9"):
+        life.watch.step()
+
+    assert Feed.objects.get(key="sandbox").clock_at == before
+    assert_invariants()
+
+
+def test_games_end_by_themselves_and_their_markets_resolve(life):
+    life.live(int((FIRST_GAME + GAME).total_seconds()) + 20, step=20)
+
+    exchange = life.made.polymarket.exchange
+    ended = {game.polymarket.condition for game in life.made.world.ended}
+    assert ended
+    for condition in ended:
+        market = Market.objects.filter(external_id=condition).first()
+        if market is not None:
+            assert market.status == Market.Status.RESOLVED
+            assert exchange.markets[condition].payout is not None
+    assert_invariants()
