@@ -26,8 +26,9 @@ from sandbox.kalshi.limits import PRIME, Buckets
 from sandbox.kalshi.server import Kalshi
 from sandbox.log import EventLog
 from sandbox.oracle import Oracle
-from sandbox.polymarket import clob, data, gamma, relayer
+from sandbox.polymarket import clob, data, gamma, relayer, rpc
 from sandbox.polymarket.exchange import Exchange as PolymarketExchange
+from sandbox.polymarket.node import Node
 from sandbox.polymarket.server import Clob
 from sandbox.polymarket.signing import keccak
 from sandbox.serving import check_loopback
@@ -83,10 +84,11 @@ class Sandbox:
     def apps(self) -> dict[str, ASGIApp]:
         """Return the servers by name."""
         book = clob.app(self.polymarket)
-        chain = relayer.app(self.polymarket.exchange)
+        node = Node(exchange=self.polymarket.exchange)
+        gasless, chain = relayer.app(node, self.clock), rpc.app(node, self.clock)
         reads, catalogue = data.app(self.polymarket), gamma.app(self.polymarket)
         # One address serves them all: no two of them share a path.
-        parts = (book, chain, reads, catalogue)
+        parts = (book, gasless, chain, reads, catalogue)
         polymarket = Starlette(routes=[route for part in parts for route in part.routes])
         judge = Oracle(
             kalshi=self.kalshi.exchange, polymarket=self.polymarket.exchange, log=self.log

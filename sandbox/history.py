@@ -107,6 +107,7 @@ def _bet(
         makers=[maker],
         at=at,
         changed_at=at,
+        mined_at=at,
         status=Settlement.CONFIRMED,
         transaction=f"0x{name}",
     )

@@ -26,6 +26,7 @@ def move(trade: Trade, number: int, rules: Rules, *, now: datetime) -> bool:
     """
     if trade.status is Settlement.MATCHED and now >= trade.at + rules.mined_after:
         trade.status, trade.changed_at = Settlement.MINED, now
+        trade.mined_at = now
         trade.transaction = "0x" + hashlib.sha256(trade.trade_id.encode()).hexdigest()
         return True
     retried = trade.status is Settlement.RETRYING
@@ -34,11 +35,13 @@ def move(trade: Trade, number: int, rules: Rules, *, now: datetime) -> bool:
         return False
     if number in rules.retries and not retried:
         trade.status, trade.changed_at = Settlement.RETRYING, now
+        trade.mined_at = None
         trade.transaction = "0x" + hashlib.sha256(f"{trade.trade_id}:2".encode()).hexdigest()
         return True
     failed = number in rules.fails
     trade.status = Settlement.FAILED if failed else Settlement.CONFIRMED
     trade.changed_at = now
+    trade.mined_at = None if failed else trade.mined_at or now
     for leg in (trade.taker, *trade.makers):
         owe(leg, sign=-1)
         if not failed:

@@ -14,7 +14,7 @@ from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import Market
 from sandbox.polymarket.paging import BadQuestion, old_list, page, seconds
 from sandbox.polymarket.ranking import worth
-from sandbox.polymarket.rows import Leg, Redemption, Settlement, Trade
+from sandbox.polymarket.rows import Leg, Redemption, Trade
 from sandbox.polymarket.server import Clob
 from sandbox.polymarket.wallets import Wallet
 
@@ -69,8 +69,7 @@ def trades(exchange: Exchange, request: Request) -> list[Row]:
     )
     found = []
     for trade in reversed(exchange.trades):
-        unseen = trade.status in (Settlement.FAILED, Settlement.MATCHED)  # not on the chain
-        if unseen or (conditions and trade.market.condition not in conditions):
+        if trade.mined_at is None or (conditions and trade.market.condition not in conditions):
             continue
         at = int(trade.at.timestamp())
         if start is not None and at < start:

@@ -37,6 +37,7 @@ class Exchange:
         self.by_token: dict[str, Market] = {}
         self.wallets: dict[str, Wallet] = {}
         self.keys: dict[str, ApiKey] = {}
+        self.relayer_keys: dict[str, str] = {}  # by the address they were made for, lower case
         self.orders: dict[str, Order] = {}
         self.trades: list[Trade] = []
         self.redemptions: list[Redemption] = []
@@ -166,14 +167,20 @@ class Exchange:
         self._clear(market, "CANCELED_MARKET_RESOLVED", now=now)
         self.log.write("polymarket.resolved", now, condition=condition, payout=list(payout))
 
-    def redeem(self, address: str, condition: str, *, now: datetime) -> Decimal:
-        """Turn the shares of a resolved market into pUSD; twice gives nothing more."""
+    def redeem(
+        self, address: str, condition: str, *, now: datetime, index: int | None = None
+    ) -> Decimal:
+        """Turn the shares of a resolved market into pUSD; twice gives nothing more.
+
+        `index` names one outcome; without it both are redeemed. Raises Refused.
+        """
         wallet, market = self.wallets[address.lower()], self.markets[condition]
         if market.payout is None:
             raise Refused("the market is not resolved")
         paid = ZERO
-        for token, unit in zip(market.tokens, market.payout, strict=True):
-            paid += wallet.shares.pop(token, ZERO) * unit
+        for place, (token, unit) in enumerate(zip(market.tokens, market.payout, strict=True)):
+            if index in (None, place):
+                paid += wallet.shares.pop(token, ZERO) * unit
         wallet.cash += paid
         done = Redemption(wallet=wallet.address, market=market, paid=paid, at=now)
         self.redemptions.append(done)

@@ -258,6 +258,8 @@ def _market(market: Market, number: int, *, nested: bool = False) -> Row:
         "umaResolutionStatuses": json.dumps(["proposed", "resolved"] if market.payout else []),
         "version": market.version,
     }
+    if market.version == "v2":
+        row["positionIds"] = row["clobTokenIds"]
     return row if nested else {**row, "events": [{"id": str(number), "slug": market.slug}]}
 
 

@@ -84,6 +84,7 @@ class Trade:
     changed_at: datetime
     status: Settlement = Settlement.MATCHED
     transaction: str = ""
+    mined_at: datetime | None = None  # when its transaction came into a block to stay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,11 @@ from starlette.applications import Starlette
 
 from sandbox.clock import Clock
 from sandbox.log import EventLog
-from sandbox.polymarket import data, relayer
+from sandbox.polymarket import data, gamma, relayer, rpc
 from sandbox.polymarket.clob import app
 from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import Market
+from sandbox.polymarket.node import Node
 from sandbox.polymarket.rows import Order, Rules
 from sandbox.polymarket.server import Clob
 
@@ -27,7 +28,7 @@ OTHER = "0x" + "22" * 32
 
 def market(number: int, tokens: tuple[str, str], **options: Any) -> Market:
     return Market(
-        condition=f"0x{number:064x}",
+        condition=f"0x{number:062x}" if options.get("version") == "v2" else f"0x{number:064x}",
         slug=f"nba-okc-sas-{number}",
         question="Thunder vs. Spurs",
         outcomes=("Thunder", "Spurs"),
@@ -53,11 +54,16 @@ class PolymarketWorld:
         self.maker = self.exchange.open_wallet("0x" + "99" * 20, cash=Decimal(10_000))
         self.maker.shares = dict.fromkeys((YES, NO, NEG, V3), Decimal(10_000))
         self.clob = Clob(exchange=self.exchange, clock=self.clock)
-        clob = app(self.clob)
-        # The official client is given one address for everything.
-        self.app = Starlette(
-            routes=[*clob.routes, *relayer.app(self.exchange).routes, *data.app(self.clob).routes]
+        self.node = Node(exchange=self.exchange)
+        parts = (
+            app(self.clob),
+            relayer.app(self.node, self.clock),
+            rpc.app(self.node, self.clock),
+            data.app(self.clob),
+            gamma.app(self.clob),
         )
+        # The official client is given one address for everything.
+        self.app = Starlette(routes=[route for part in parts for route in part.routes])
         self.numbers = 0
 
     def quote(self, token: str, price: str, shares: str, *, buy: bool = False) -> Order:
@@ -82,6 +88,11 @@ class PolymarketWorld:
 
 def environment(url: str) -> Environment:
     """Return the official client's environment with the sandbox's addresses in it."""
-    names = ("clob_url", "gamma_url", "data_url", "relayer_url", "rfq_url", "rpc_url")
-    config = replace(PRODUCTION._config, **dict.fromkeys(names, url))
+    names = ("clob_url", "gamma_url", "data_url", "relayer_url", "rfq_url")
+    config = replace(
+        PRODUCTION._config,
+        **dict.fromkeys(names, url),
+        rpc_url=f"{url}/rpc",
+        relayer_poll_frequency_ms=20,
+    )
     return _create_environment(name="sandbox", config=config)

@@ -9,6 +9,7 @@ from polymarket._internal.wallet import (
     derive_safe_wallet_address,
     derive_uups_deposit_wallet_address,
 )
+from polymarket.auth import RelayerApiKey
 from polymarket.environments import PRODUCTION
 from py_clob_client_v2 import ClobClient, OrderArgs
 from py_clob_client_v2 import Side as ClobSide
@@ -77,3 +78,30 @@ def test_the_second_official_client_trades_too(world):
 
     assert made["status"] == "live"
     assert [row["id"] for row in found] == [made["orderID"]]
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2, 3])
+@pytest.mark.parametrize(
+    ("token", "payout", "paid"),
+    [(YES, "1", 100), (YES, "0.5", 50), (NEG, "1", 100), (V3, "1", 100)],
+)
+def test_the_official_client_redeems_with_every_kind_of_wallet(kind, token, payout, paid):
+    world = PolymarketWorld(speed=50)
+    wallet = wallet_of(world, kind)
+    wallet.shares[token] = Decimal(100)
+    before, first = wallet.cash, Decimal(payout)
+    market = world.exchange.by_token[token]
+    world.exchange.resolve(market.condition, (first, 1 - first), now=world.clock.now())
+    world.exchange.relayer_keys[world.owner.lower()] = "relayer-key"
+    with serving(world.app) as url:
+        client = SecureClient.create(
+            private_key=KEY,
+            wallet=wallet.address,
+            environment=environment(url),
+            api_key=RelayerApiKey(key="relayer-key", address=world.owner),
+        )
+        done = client.redeem_positions(condition_id=market.condition).wait()
+
+    assert done.transaction_hash.startswith("0x")
+    assert wallet.cash - before == paid
+    assert not wallet.shares.get(token)
