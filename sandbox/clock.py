@@ -24,6 +24,19 @@ class Clock:
         self._moved += by
 
 
+class Skewed(Clock):
+    """Another clock, a fixed time ahead of it or behind."""
+
+    def __init__(self, clock: Clock, by: timedelta) -> None:
+        self._clock, self._by = clock, by
+
+    def now(self) -> datetime:
+        return self._clock.now() + self._by
+
+    def move(self, by: timedelta) -> None:
+        self._clock.move(by)
+
+
 def milliseconds(at: datetime) -> int:
     return round(at.timestamp() * 1000)
 

@@ -79,7 +79,7 @@ class Crowd:
         self._exchange = exchange
         self._whales = whales
         self._wallets = {
-            each.name: exchange.open_wallet(each.address, cash=cash, name=each.name)
+            each.name: exchange.open_wallet(each.address, cash=cash, name=each.name, invented=True)
             for each in whales
         }
         self._count = 0

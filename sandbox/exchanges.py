@@ -18,8 +18,10 @@ from starlette.types import ASGIApp
 
 from sandbox import memory as memories
 from sandbox import oracle
+from sandbox.bending import Bent
 from sandbox.clock import Clock
-from sandbox.faults import Faults, Rule
+from sandbox.failing import Faults
+from sandbox.faults import Rule
 from sandbox.kalshi import server as kalshi_server
 from sandbox.kalshi.exchange import Exchange as KalshiExchange
 from sandbox.kalshi.limits import PRIME, Buckets
@@ -65,10 +67,16 @@ class Sandbox:
     ) -> None:
         self.clock = Clock(start=start, speed=speed)
         self.log = EventLog()
+        bent = Bent(rules, seed=seed, start=start)
         self.kalshi = Kalshi(
-            exchange=KalshiExchange(self.log), clock=self.clock, buckets=Buckets(PRIME)
+            exchange=KalshiExchange(self.log, rules=bent.kalshi()),
+            clock=bent.clock("kalshi", self.clock),
+            buckets=Buckets(PRIME),
         )
-        self.polymarket = Clob(exchange=PolymarketExchange(self.log), clock=self.clock)
+        self.polymarket = Clob(
+            exchange=PolymarketExchange(self.log, rules=bent.polymarket()),
+            clock=bent.clock("polymarket", self.clock),
+        )
         self.users = [self._user(seed, number) for number in range(1, USERS + 1)]
         self.world = World(
             seed=seed,
@@ -77,6 +85,9 @@ class Sandbox:
             polymarket=self.polymarket.exchange,
         )
         self._rules, self._seed = rules, seed
+        self.world.bends.append(
+            lambda at: bent.step(self.kalshi.exchange, self.polymarket.exchange, now=at)
+        )
         self._memory = memory
         exchange = self.polymarket.exchange
         self._decided = memories.recall(memory, exchange, now=start) if memory else []
@@ -85,7 +96,8 @@ class Sandbox:
         """Return the servers by name."""
         book = clob.app(self.polymarket)
         node = Node(exchange=self.polymarket.exchange)
-        gasless, chain = relayer.app(node, self.clock), rpc.app(node, self.clock)
+        clock = self.polymarket.clock
+        gasless, chain = relayer.app(node, clock), rpc.app(node, clock)
         reads, catalogue = data.app(self.polymarket), gamma.app(self.polymarket)
         # One address serves them all: no two of them share a path.
         parts = (book, gasless, chain, reads, catalogue)
@@ -93,13 +105,15 @@ class Sandbox:
         judge = Oracle(
             kalshi=self.kalshi.exchange, polymarket=self.polymarket.exchange, log=self.log
         )
-        return {
-            "polymarket": Faults(polymarket, self._rules, venue="polymarket", seed=self._seed),
-            "kalshi": Faults(
-                kalshi_server.app(self.kalshi), self._rules, venue="kalshi", seed=self._seed
-            ),
-            "oracle": oracle.app(judge),
+        servers: dict[str, ASGIApp] = {
+            "polymarket": polymarket,
+            "kalshi": kalshi_server.app(self.kalshi),
         }
+        failing: dict[str, ASGIApp] = {
+            venue: Faults(server, self._rules, venue=venue, seed=self._seed, clock=self.clock)
+            for venue, server in servers.items()
+        }
+        return failing | {"oracle": oracle.app(judge)}
 
     async def serve(self, *, host: str, ports: dict[str, int]) -> None:
         """Serve until cancelled. Raises NotLoopback for an address that others could reach."""

@@ -3,35 +3,76 @@
 - venue: kalshi                      # or polymarket
   endpoint: POST /portfolio/events/orders   # method and path; * matches any part
   nth: 2                             # the second call; or every: 3, or probability: 0.1
-  do: accept_then_silence            # one of KINDS
-  seconds: 2                         # of `slow`, and how long silence lasts
-  status: 503                        # of `status`
+  do: accept_then_silence            # one of Kind
+  seconds: 2                         # of what lasts
+  from: 30                           # seconds after the start; with until: 60, a span of time
+
+Kinds of three sorts: of calls and of frames of a websocket (`failing`), and of the exchange
+itself (`bending`), which have no endpoint.
 """
 
-import asyncio
-import fnmatch
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import yaml
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SILENCE = 30.0  # seconds, when the script names none
+VENUES = ("kalshi", "polymarket")
 
 
 class Kind(StrEnum):
+    # Calls
     ACCEPT_THEN_SILENCE = "accept_then_silence"  # done, and never told
-    CLOSE_AFTER_BODY = "close_after_body"  # read, not done, and hung up
     ACCEPT_THEN_CLOSE = "accept_then_close"  # done, and hung up
+    CLOSE_AFTER_BODY = "close_after_body"  # read, not done, and hung up
     STATUS = "status"
     HTML = "html"
     TRUNCATED = "truncated"
     MALFORMED = "malformed"
+    MISSING_FIELD = "missing_field"  # a part of the answer is not there
+    STALE = "stale"  # what was answered some time ago
     SLOW = "slow"
+    # Frames
+    DUPLICATE_FRAME = "duplicate_frame"
+    DROP_FRAME = "drop_frame"
+    SWAP_FRAMES = "swap_frames"  # the next one comes first
+    STALE_FRAME = "stale_frame"  # an old one comes again
+    STALL = "stall"  # nothing more comes, and nobody hangs up
+    # The exchange itself
+    DEDUP_OPEN_ONLY = "dedup_open_only"
+    READ_LAG = "read_lag"
+    CLOCK_SKEW = "clock_skew"
+    TRADE_FAILED = "trade_failed"
+    TRADE_RETRIED = "trade_retried"
+    PARTIAL_FILL = "partial_fill"
+    DELAYED_MATCH = "delayed_match"
+    PAUSE = "pause"
+    TICK_SIZE = "tick_size"
+
+
+FRAMES = (
+    Kind.DUPLICATE_FRAME,
+    Kind.DROP_FRAME,
+    Kind.SWAP_FRAMES,
+    Kind.STALE_FRAME,
+    Kind.STALL,
+)
+BENT: Mapping[Kind, Sequence[str]] = {  # and at which venues
+    Kind.DEDUP_OPEN_ONLY: ("kalshi",),
+    Kind.READ_LAG: ("kalshi",),
+    Kind.CLOCK_SKEW: VENUES,
+    Kind.TRADE_FAILED: ("polymarket",),
+    Kind.TRADE_RETRIED: ("polymarket",),
+    Kind.PARTIAL_FILL: VENUES,
+    Kind.DELAYED_MATCH: ("polymarket",),
+    Kind.PAUSE: VENUES,
+    Kind.TICK_SIZE: ("polymarket",),
+}
 
 
 class BadScript(Exception):
@@ -43,23 +84,61 @@ class Rule:
     """One way to fail, and when."""
 
     venue: str
-    endpoint: str
     kind: Kind
+    endpoint: str = ""
     nth: int | None = None
     every: int | None = None
     probability: float | None = None
+    since: float = 0.0  # seconds after the start
+    until: float | None = None
     seconds: float = SILENCE
     status: int = 503
+    name: str = ""  # of a field
+    tick: Decimal = Decimal("0.001")
     calls: int = field(default=0)
 
-    def strikes(self, draw: random.Random) -> bool:
-        """Count one call and tell whether this one fails."""
+    def strikes(self, draw: random.Random, *, elapsed: float = 0.0) -> bool:
+        """Count one call and tell whether this one fails, so long after the start."""
+        if not self.holds(elapsed):
+            return False
         self.calls += 1
         if self.nth is not None:
             return self.calls == self.nth
         if self.every is not None:
             return self.calls % self.every == 0
         return self.probability is None or draw.random() < self.probability
+
+    def holds(self, elapsed: float) -> bool:
+        return self.since <= elapsed and (self.until is None or elapsed < self.until)
+
+    def chooses(self, number: int, *, seed: int) -> bool:
+        """Tell whether the thing with a number (from 1) fails: the same whenever it is asked."""
+        if self.nth is not None:
+            return number == self.nth
+        if self.every is not None:
+            return number % self.every == 0
+        if self.probability is None:
+            return True
+        return random.Random(f"{seed} {self.kind} {number}").random() < self.probability
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The numbers of those that fail, as a script says; empty without a rule."""
+
+    rules: Sequence[Rule] = ()
+    seed: int = 0
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and any(
+            rule.chooses(number, seed=self.seed) for rule in self.rules
+        )
+
+
+# What a script may name, with the attribute it becomes.
+WHOLE = {"nth": "nth", "every": "every", "status": "status"}
+NUMBERS = {"probability": "probability", "seconds": "seconds", "from": "since", "until": "until"}
+TEXTS = {"endpoint": "endpoint", "field": "name"}
 
 
 def read(path: Path) -> list[Rule]:
@@ -78,110 +157,44 @@ def read(path: Path) -> list[Rule]:
 def _rule(row: object, where: str) -> Rule:
     if not isinstance(row, dict):
         raise BadScript(f"{where} is not a set of names and values")
-    known = {"venue", "endpoint", "do", "nth", "every", "probability", "seconds", "status"}
-    unknown = set(row) - known
+    unknown = set(row) - {"venue", "do", "tick", *WHOLE, *NUMBERS, *TEXTS}
     if unknown:
         raise BadScript(f"{where}: there is no {sorted(map(str, unknown))[0]!r}")
-    if row.get("venue") not in ("kalshi", "polymarket") or not isinstance(row.get("endpoint"), str):
-        raise BadScript(f"{where} needs a venue (kalshi or polymarket) and an endpoint")
     try:
         kind = Kind(str(row.get("do")))
     except ValueError:
         raise BadScript(f"{where}: `do` is one of {', '.join(Kind)}") from None
-    options: dict[str, Any] = {name: row[name] for name in known & set(row) - {"do"}}
-    for name in ("nth", "every", "status"):
-        if name in options and (not isinstance(options[name], int) or options[name] < 1):
-            raise BadScript(f"{where}: {name} is a whole number over 0")
-    for name in ("probability", "seconds"):
-        if name in options and not isinstance(options[name], int | float):
-            raise BadScript(f"{where}: {name} is a number")
-    return Rule(kind=kind, **options)
+    _check_place(row, kind, where)
+    options: dict[str, Any] = {}
+    for name, attribute in WHOLE.items():
+        if name in row:
+            options[attribute] = _number(row[name], f"{where}: {name}", whole=True)
+    for name, attribute in NUMBERS.items():
+        if name in row:
+            options[attribute] = _number(row[name], f"{where}: {name}", whole=False)
+    for name, attribute in TEXTS.items():
+        if name in row:
+            options[attribute] = str(row[name])
+    if "tick" in row:
+        options["tick"] = Decimal(str(_number(row["tick"], f"{where}: tick", whole=False)))
+    return Rule(venue=row["venue"], kind=kind, **options)
 
 
-class Faults:
-    """Wraps a server: most calls pass, the script's fail."""
-
-    def __init__(self, app: ASGIApp, rules: Sequence[Rule], *, venue: str, seed: int = 0) -> None:
-        self._app = app
-        self._rules = [rule for rule in rules if rule.venue == venue]
-        self._draw = random.Random(seed)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        rule = self._rule_for(scope) if scope["type"] == "http" else None
-        if rule is None:
-            await self._app(scope, receive, send)
-        else:
-            await self._fail(rule, scope, receive, send)
-
-    def _rule_for(self, scope: Scope) -> Rule | None:
-        called = f"{scope['method']} {scope['path']}"
-        for rule in self._rules:
-            method, _, path = rule.endpoint.partition(" ")
-            wanted = f"{method} *{path}" if path.startswith("/") else rule.endpoint
-            if fnmatch.fnmatchcase(called, wanted) and rule.strikes(self._draw):
-                return rule
-        return None
-
-    async def _fail(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
-        match rule.kind:
-            case Kind.SLOW:
-                await asyncio.sleep(rule.seconds)
-                await self._app(scope, receive, send)
-            case Kind.ACCEPT_THEN_SILENCE:
-                await self._app(scope, receive, _nowhere)
-                await asyncio.sleep(rule.seconds)
-                _hang_up(receive)
-            case Kind.ACCEPT_THEN_CLOSE:
-                await self._app(scope, receive, _nowhere)
-                _hang_up(receive)
-            case Kind.CLOSE_AFTER_BODY:
-                await _read(receive)
-                _hang_up(receive)
-            case Kind.STATUS:
-                await _read(receive)
-                await _answer(send, rule.status, b'{"error":"injected"}', b"application/json")
-            case Kind.HTML:
-                await _read(receive)
-                page = b"<html><body>Just a moment...</body></html>"
-                await _answer(send, rule.status, page, b"text/html")
-            case Kind.TRUNCATED | Kind.MALFORMED:
-                await self._app(scope, receive, _broken(send, cut=rule.kind is Kind.TRUNCATED))
+def _check_place(row: Mapping[str, object], kind: Kind, where: str) -> None:
+    venue, endpoint = row.get("venue"), row.get("endpoint")
+    if venue not in VENUES:
+        raise BadScript(f"{where} needs a venue (kalshi or polymarket)")
+    if kind in BENT and (endpoint is not None or venue not in BENT[kind]):
+        raise BadScript(f"{where}: {kind} is of {' or '.join(BENT[kind])}, without an endpoint")
+    if kind not in BENT and not isinstance(endpoint, str):
+        raise BadScript(f"{where} needs an endpoint")
+    if kind in FRAMES and not str(endpoint).startswith("WS "):
+        raise BadScript(f"{where}: {kind} needs an endpoint like `WS /ws/market`")
 
 
-async def _nowhere(message: Message) -> None:
-    """Let an answer go unsent."""
-
-
-def _broken(send: Send, *, cut: bool) -> Send:
-    """Return a sender that spoils the body: cut in the middle, or no JSON."""
-
-    async def spoil(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            kept = [row for row in message["headers"] if row[0] != b"content-length"]
-            await send({**message, "headers": kept})
-            return
-        body = message.get("body", b"")
-        await send({**message, "body": body[: len(body) // 2] if cut else body + b'}{"'})
-
-    return spoil
-
-
-async def _read(receive: Receive) -> None:
-    while True:
-        message = await receive()
-        if message["type"] != "http.request" or not message.get("more_body"):
-            return
-
-
-async def _answer(send: Send, status: int, body: bytes, kind: bytes) -> None:
-    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-def _hang_up(receive: Receive) -> None:
-    """Close the connection without a word: uvicorn's own transport, as ASGI has no way to."""
-    cycle = getattr(receive, "__self__", None)
-    transport = getattr(cycle, "transport", None)
-    if transport is not None:
-        transport.abort()
+def _number(value: object, what: str, *, whole: bool) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadScript(f"{what} is a number")
+    if whole and (not isinstance(value, int) or value < 1):
+        raise BadScript(f"{what} is a whole number over 0")
+    return value

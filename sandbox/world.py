@@ -4,6 +4,7 @@ venues around a hidden fair price. The same seed and the same clock give the sam
 
 import random
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -83,11 +84,13 @@ class World:
         self._count = 0
         self._rest: dict[str, list[Team]] = {}  # who has not played yet, by league
         kalshi.open_member(HOUSE, cash=dict.fromkeys(range(4), RICH))
-        self._house = polymarket.open_wallet(HOUSE, cash=RICH)
+        kalshi.members[HOUSE].invented = True
+        self._house = polymarket.open_wallet(HOUSE, cash=RICH, invented=True)
         polymarket.house = HOUSE
         self.crowd = Crowd(polymarket, seed=seed, whales=WHALES, cash=RICH / 10)
         history.write(polymarket, WHALES, house=self._house, seed=seed, until=start)
         self._start, self._scheduled = start, 0
+        self.bends: list[Callable[[datetime], None]] = []  # done at each step
         self.games = [self._schedule(start) for _ in range(GAMES)]
         self.ended: deque[Game] = deque(maxlen=50)  # the latest
 
@@ -100,6 +103,8 @@ class World:
             for game in self.games:
                 self._step(game, at)
             self.crowd.step(self.games, at)
+            for bend in self.bends:
+                bend(at)
             if any(game.over for game in self.games):
                 self.ended.extend(game for game in self.games if game.over)
                 self.games = [game for game in self.games if not game.over]

@@ -146,6 +146,7 @@ class Member:
     settlements: list[dict[str, Any]] = field(default_factory=list)
     client_ids: set[str] = field(default_factory=set)  # burned for ever
     transfers: set[str] = field(default_factory=set)
+    invented: bool = False  # quotes or bets on its own; scripts of faults do not count it
 
     def take(self, order: Order) -> None:
         """Keep a new order."""

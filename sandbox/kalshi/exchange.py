@@ -1,19 +1,20 @@
 """The authoritative books of Kalshi: every order, fill and cent, by the exchange's own rules."""
 
 import uuid
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sandbox.book import Resting, Side
-from sandbox.kalshi import refusals, wire
+from sandbox.kalshi import checks, refusals, wire
 from sandbox.kalshi.accounts import Member, Order, OrderStatus, Trade
 from sandbox.kalshi.collateral import affords, free_cash
 from sandbox.kalshi.listing import Event, Market, Series, Status
 from sandbox.kalshi.matching import match
 from sandbox.log import EventLog
 
-ZERO, ONE = Decimal(0), Decimal(1)
+ZERO, ONE, HUNDREDTH = Decimal(0), Decimal(1), Decimal("0.01")
 NAMESPACE = uuid.UUID("5ca1ab1e-0000-4000-8000-000000000000")
 
 
@@ -41,6 +42,7 @@ class Rules:
 
     dedup: str = "burned"  # or "open_only": only open orders make a client id a duplicate
     read_lag: timedelta = timedelta(0)  # how far reads of one's own orders lag behind writes
+    partial: Container[int] = frozenset()  # numbers of orders that take half of what they want
     maintenance: bool = True  # Thursday from 3 to 5 in New York nothing trades
 
 
@@ -58,6 +60,7 @@ class Exchange:
         self.paused: set[int] = set()  # shards on which nothing trades
         self.in_maintenance = False
         self._count = 0
+        self._placed = 0  # orders of members that are not invented
 
     # Listing and members
 
@@ -82,15 +85,15 @@ class Exchange:
     def place(self, user_id: str, asked: Placing, *, now: datetime) -> Order:
         """Match an order against the book and let the rest wait, if it may."""
         member, market = self.members[user_id], self.market(asked.ticker, shard=asked.shard)
-        self._check_trading(market)
-        self._check_client_id(member, asked.client_order_id)
+        checks.trading(self, market)
+        checks.client_id(self, member, asked.client_order_id)
         if not market.on_grid(asked.price):
             raise refusals.invalid_price()
         order = self._new_order(member, market, asked, now=now)
-        self._check_reduces(member, asked)
+        checks.reduces(self, member, asked)
         if not affords(self.markets, member, order):
             raise refusals.insufficient_balance()
-        self._check_crossing(market, order, asked)
+        checks.crossing(self, market, order, asked)
         member.client_ids.add(order.client_order_id)
         member.take(order)
         self.log.write(
@@ -104,7 +107,7 @@ class Exchange:
             price=order.price,
             count=order.initial,
         )
-        crossed_self = match(self, market, order, now=now)
+        crossed_self = match(self, market, order, now=now, most=self._most(member, order))
         if order.remaining and not crossed_self and asked.time_in_force == "good_till_canceled":
             market.book.add(
                 Resting(
@@ -162,12 +165,12 @@ class Exchange:
         """
         order = self._resting(user_id, order_id)
         market = self.markets[order.ticker]
-        self._check_trading(market)
+        checks.trading(self, market)
         wanted = count - order.filled
         if wanted <= 0 or not market.on_grid(price):
             raise refusals.invalid_price() if wanted > 0 else refusals.nested(400, "invalid_count")
         if client_id:
-            self._check_client_id(self.members[user_id], client_id)
+            checks.client_id(self, self.members[user_id], client_id)
         if price == order.price and wanted <= order.remaining:
             return self.decrease(user_id, order_id, by=None, to=wanted, now=now)
         before = (order.price, order.remaining)
@@ -180,7 +183,7 @@ class Exchange:
         order.initial = order.filled + wanted
         order.client_order_id = client_id or order.client_order_id
         member.client_ids.add(order.client_order_id)
-        match(self, market, order, now=now)
+        match(self, market, order, now=now, most=order.remaining)
         if order.remaining:
             market.book.add(
                 Resting(
@@ -222,37 +225,14 @@ class Exchange:
 
     # Inside
 
-    def _check_trading(self, market: Market) -> None:
-        if market.shard in self.paused:
-            raise refusals.paused()
-        if market.status is not Status.ACTIVE:
-            raise refusals.market_not_active()
-
-    def _check_client_id(self, member: Member, client_id: str) -> None:
-        if not client_id:
-            return
-        if self.rules.dedup == "open_only":
-            used = {order.client_order_id for order in member.resting()}
-        else:
-            used = member.client_ids
-        if client_id in used:
-            raise refusals.already_exists()
-
-    def _check_reduces(self, member: Member, asked: Placing) -> None:
-        held = member.positions[asked.ticker].count if asked.ticker in member.positions else ZERO
-        room = -held if asked.side is Side.BID else held
-        if asked.reduce_only and room < asked.count:
-            raise refusals.nested(400, "invalid_order", details="reduce only", service="")
-
-    def _check_crossing(self, market: Market, order: Order, asked: Placing) -> None:
-        meets = list(market.book.crossing(order.side, order.price))
-        if asked.post_only and meets:
-            raise refusals.post_only_cross()
-        if asked.time_in_force == "fill_or_kill":
-            there = sum((each.remaining for each in meets if each.owner != order.user_id), ZERO)
-            if there < order.remaining:
-                self.members[order.user_id].client_ids.add(order.client_order_id)
-                raise refusals.cannot_fill()
+    def _most(self, member: Member, order: Order) -> Decimal:
+        """Return how many contracts an order may take: all it wants, unless rules are bent."""
+        if member.invented:
+            return order.remaining
+        self._placed += 1
+        if self._placed not in self.rules.partial:
+            return order.remaining
+        return (order.remaining / 2).quantize(HUNDREDTH, "ROUND_FLOOR")
 
     def _new_order(self, member: Member, market: Market, asked: Placing, *, now: datetime) -> Order:
         order_id = self.new_id("order")

@@ -15,10 +15,15 @@ if TYPE_CHECKING:
 ZERO = Decimal(0)
 
 
-def match(exchange: "Exchange", market: Market, order: Order, *, now: datetime) -> bool:
-    """Trade with what the order meets; returns whether it stopped at an order of its own."""
+def match(
+    exchange: "Exchange", market: Market, order: Order, *, now: datetime, most: Decimal
+) -> bool:
+    """Trade with what the order meets; returns whether it stopped at an order of its own.
+
+    `most` is how many contracts it may take.
+    """
     for maker in market.book.crossing(order.side, order.price):
-        if not order.remaining:
+        if not order.remaining or not most:
             break
         if maker.owner == order.user_id:
             if order.stp == "taker_at_cross":
@@ -27,7 +32,8 @@ def match(exchange: "Exchange", market: Market, order: Order, *, now: datetime) 
                 exchange.members[maker.owner].orders[maker.order_id], now=now, why="SelfTradeCancel"
             )
             continue
-        count = min(order.remaining, maker.remaining)
+        count = min(order.remaining, maker.remaining, most)
+        most -= count
         _trade(exchange, order, maker, count, now=now)
     return False
 

@@ -19,7 +19,7 @@ def owe(leg: Leg, *, sign: int = 1) -> None:
         wallet.owed_shares[order.token] = owed + sign * leg.shares
 
 
-def move(trade: Trade, number: int, rules: Rules, *, now: datetime) -> bool:
+def move(trade: Trade, rules: Rules, *, now: datetime) -> bool:
     """Take a trade one step on, if its time has come; returns whether it moved.
 
     Only a confirmed trade changes what wallets hold; a failed one gives everything back.
@@ -33,12 +33,12 @@ def move(trade: Trade, number: int, rules: Rules, *, now: datetime) -> bool:
     wait = rules.confirmed_after * (2 if retried else 1)
     if trade.status is Settlement.MATCHED or is_final(trade) or now < trade.at + wait:
         return False
-    if number in rules.retries and not retried:
+    if trade.number in rules.retries and not retried:
         trade.status, trade.changed_at = Settlement.RETRYING, now
         trade.mined_at = None
         trade.transaction = "0x" + hashlib.sha256(f"{trade.trade_id}:2".encode()).hexdigest()
         return True
-    failed = number in rules.fails
+    failed = trade.number in rules.fails
     trade.status = Settlement.FAILED if failed else Settlement.CONFIRMED
     trade.changed_at = now
     trade.mined_at = None if failed else trade.mined_at or now

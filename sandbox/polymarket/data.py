@@ -80,7 +80,7 @@ def trades(exchange: Exchange, request: Request) -> list[Row]:
         for leg in legs:
             mine = wanted in ("", leg.order.wallet.address)
             if mine and side in ("", "BUY" if leg.order.buy else "SELL"):
-                found.append(_fill(trade, leg))
+                found.append(fill_row(trade, leg))
     return found
 
 
@@ -155,7 +155,8 @@ def resolutions(exchange: Exchange, request: Request) -> list[Row]:
     ]
 
 
-def _fill(trade: Trade, leg: Leg) -> Row:
+def fill_row(trade: Trade, leg: Leg) -> Row:
+    """Return one side of a match, as `/v2/trades` has it."""
     order, market = leg.order, trade.market
     index = market.index(order.token)
     return {

@@ -3,14 +3,14 @@
 import base64
 import hashlib
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sandbox.book import Resting
 from sandbox.log import EventLog
-from sandbox.polymarket import chain, matching
-from sandbox.polymarket.chain import owe
+from sandbox.polymarket import admission, chain
 from sandbox.polymarket.markets import Market
+from sandbox.polymarket.matching import NAMESPACE, execute
 from sandbox.polymarket.rows import (
     OPEN,
     Leg,
@@ -24,7 +24,6 @@ from sandbox.polymarket.wallets import ApiKey, Wallet
 
 ZERO, ONE = Decimal(0), Decimal(1)
 MARKETABLE_MINIMUM = ONE  # USD of an order that buys at once
-NAMESPACE = uuid.UUID("b01dface-0000-4000-8000-000000000000")
 
 
 class Exchange:
@@ -42,6 +41,9 @@ class Exchange:
         self.trades: list[Trade] = []
         self.redemptions: list[Redemption] = []
         self.house = ""  # the wallet of whoever runs the place: it is on no leaderboard
+        self.paused = False  # nothing new is taken
+        self._watched = 0  # matches that somebody who is not invented has part in
+        self._placed = 0  # orders that passed every check
         self._matches = 0  # since the exchange began; what is older has no number
         self._to_clear: dict[str, Market] = {}  # books that end when their games start
         self._timed: dict[str, Order] = {}  # orders that end, or are looked at again, by time
@@ -62,12 +64,14 @@ class Exchange:
         signature_type: int = 0,
         cash: Decimal,
         name: str = "",
+        invented: bool = False,
     ) -> Wallet:
         wallet = Wallet(
             address=address.lower(),
             owner=(owner or address).lower(),
             signature_type=signature_type,
             name=name,
+            invented=invented,
             cash=cash,
         )
         self.wallets[wallet.address] = wallet
@@ -90,7 +94,7 @@ class Exchange:
     def place(self, order: Order, *, now: datetime) -> Order:
         """Take a signed and checked order: match it, hold it, or let it rest. Raises Refused."""
         market = order.market
-        self._check(order, now=now)
+        admission.check(self, order, now=now)
         side, price = market.on_book(order.token, buy=order.buy, price=order.price)
         crossing = next(market.book.crossing(side, price), None) is not None
         if order.post_only and crossing:
@@ -100,9 +104,12 @@ class Exchange:
                 f"invalid amount for a marketable BUY order (${order.shares * order.price:.2f}), "
                 "min size: $1"
             )
+        if not order.wallet.invented:
+            self._placed = order.number = self._placed + 1
         self.orders[order.order_id] = order
         order.wallet.open[order.order_id] = order
-        if order.expires_at is not None or (crossing and market.delay):
+        held = self._held_for(order) if crossing else timedelta(0)
+        if order.expires_at is not None or held:
             self._timed[order.order_id] = order
         self.log.write(
             "polymarket.accepted",
@@ -114,11 +121,11 @@ class Exchange:
             price=order.price,
             shares=order.shares,
         )
-        if crossing and market.delay:
-            order.status, order.release_at = "DELAYED", now + timedelta(seconds=market.delay)
+        if held:
+            order.status, order.release_at = "DELAYED", now + held
             return order
         try:
-            self._execute(order, now=now)
+            execute(self, order, now=now)
         except Refused:
             del self.orders[order.order_id], order.wallet.open[order.order_id]
             raise
@@ -152,12 +159,12 @@ class Exchange:
                 del self._to_clear[market.condition]
                 market.cleared = True
                 self._clear(market, "CANCELED", now=now)
-        for number, trade in list(self._unsettled.items()):
-            while chain.move(trade, number, self.rules, now=now):
+        for place, trade in list(self._unsettled.items()):
+            while chain.move(trade, self.rules, now=now):
                 kind = "settled" if chain.is_final(trade) else "mined"
                 self.log.write(f"polymarket.{kind}", now, trade=trade.trade_id, status=trade.status)
             if chain.is_final(trade):
-                del self._unsettled[number]
+                del self._unsettled[place]
 
     def resolve(self, condition: str, payout: tuple[Decimal, Decimal], *, now: datetime) -> None:
         """End a market: what a share of each token pays, USD."""
@@ -210,122 +217,34 @@ class Exchange:
             del wallet.open[order_id]
         return list(wallet.open.values())
 
-    def _check(self, order: Order, *, now: datetime) -> None:
-        market = order.market
-        if order.order_id in self.orders:
-            raise Refused(f"order {order.order_id} is invalid. Duplicated.")
-        if not market.accepting:
-            raise Refused("the market is not yet ready to process new orders")
-        if not market.tick <= order.price <= ONE - market.tick or order.price % market.tick:
-            raise Refused(f"Price ({order.price}) breaks minimum tick size rule: {market.tick}")
-        if order.shares < market.min_size and order.kind in ("GTC", "GTD"):
-            raise Refused(f"Size ({order.shares}) lower than the minimum: {market.min_size}")
-        if order.expires_at is not None and order.expires_at < now + timedelta(minutes=3):
-            raise Refused("invalid expiration")
-        self._check_funds(order)
+    def _held_for(self, order: Order) -> timedelta:
+        """Return how long an order that would take is held before it may."""
+        bent = self.rules.delay if order.number in self.rules.delayed else timedelta(0)
+        return max(timedelta(seconds=order.market.delay), bent)
 
-    def _check_funds(self, order: Order) -> None:
-        wallet = order.wallet
-        if order.buy:
-            fee = order.market.taker_fee(price=order.price, shares=order.shares)
-            short = order.reserve + fee > wallet.free_cash(self.held_cash(wallet))
-        else:
-            held = self.held_shares(wallet, order.token)
-            short = order.remaining > wallet.free_shares(order.token, held)
-        if short or not wallet.approved:
-            raise Refused("not enough balance / allowance")
+    def next_match(self) -> int:
+        self._matches += 1
+        return self._matches
 
-    def _execute(self, order: Order, *, now: datetime) -> None:
-        """Match at once; what may rest, rests. Raises Refused for a FOK or FAK that finds none."""
-        market = order.market
-        side, limit = market.on_book(order.token, buy=order.buy, price=order.price)
-        meets = [
-            each
-            for each in market.book.crossing(side, limit)
-            if self.orders[each.order_id].wallet is not order.wallet
-        ]
-        taken = matching.taken(order, meets)
-        total = sum((shares for _, shares in taken), ZERO)
-        if order.kind == "FOK" and matching.is_short(order, taken):
-            raise Refused("order couldn't be fully filled. FOK orders are fully filled or killed.")
-        if order.kind == "FAK" and not total:
-            raise Refused(
-                "no orders found to match with FAK order. FAK orders are partially "
-                "filled or killed if no match is found."
-            )
-        if taken:
-            self._trade(order, taken, now=now)
-        if order.kind in ("GTC", "GTD") and order.remaining:
-            market.book.add(
-                Resting(
-                    order_id=order.order_id,
-                    owner=order.wallet.address,
-                    side=side,
-                    price=limit,
-                    remaining=order.remaining,
-                )
-            )
-            order.status = "LIVE"
-        else:
-            order.status = "MATCHED"
+    def watched(self, legs: Sequence[Leg]) -> int:
+        """Return the number of a match that somebody who is not invented has part in, else 0."""
+        if all(leg.order.wallet.invented for leg in legs):
+            return 0
+        self._watched += 1
+        return self._watched
 
-    def _trade(self, order: Order, taken: list[tuple[Resting, Decimal]], *, now: datetime) -> None:
-        market, makers = order.market, []
-        shares = paid = fee = ZERO
-        for resting, count in taken:
-            maker = self.orders[resting.order_id]
-            own = market.own_price(order.token, resting.price)
-            leg = Leg(
-                order=maker,
-                shares=count,
-                fee=ZERO,
-                price=market.own_price(maker.token, resting.price),
-            )
-            makers.append(leg)
-            market.book.take(resting.order_id, count)
-            owe(leg)
-            maker.matched += count
-            maker.paid += count * leg.price
-            if not maker.remaining:
-                maker.status = "MATCHED"
-            shares, paid = shares + count, paid + count * own
-            fee += market.taker_fee(price=own, shares=count)
-        taker = Leg(order=order, shares=shares, price=paid / shares, fee=fee)
-        owe(taker)
-        order.matched += shares
-        order.shares = max(order.shares, order.matched)
-        order.paid += paid
-        market.last_price = taken[-1][0].price
-        market.last_side = "BUY" if order.buy else "SELL"
-        self._matches = number = self._matches + 1
-        trade = Trade(
-            trade_id=str(uuid.uuid5(NAMESPACE, f"trade:{number}")),
-            market=market,
-            taker=taker,
-            makers=makers,
-            at=now,
-            changed_at=now,
-        )
+    def take_trade(self, trade: Trade) -> None:
+        """Keep a match, and let the chain have it."""
         self.trades.append(trade)
-        self._unsettled[number] = trade
-        for leg in (taker, *makers):
-            leg.order.trades.append(trade.trade_id)
-        self.log.write(
-            "polymarket.matched",
-            now,
-            trade=trade.trade_id,
-            taker=order.order_id,
-            makers=[leg.order.order_id for leg in makers],
-            shares=shares,
-        )
+        self._unsettled[self._matches] = trade
 
     def _release(self, order: Order, *, now: datetime) -> None:
         """Match an order that was held, if it still may; else it is unmatched."""
         try:
             order.status = "UNMATCHED"
             if order.market.accepting:
-                self._check_funds(order)
-                self._execute(order, now=now)
+                admission.check_funds(self, order)
+                execute(self, order, now=now)
         except Refused:
             order.status = "UNMATCHED"
 

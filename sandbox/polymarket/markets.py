@@ -10,6 +10,8 @@ from venues.polymarket import fees
 
 ONE = Decimal(1)
 MICRO = Decimal("0.000001")
+LOW, HIGH = Decimal("0.04"), Decimal("0.96")  # beyond them a market is quoted finer
+FINE = Decimal("0.001")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,6 +52,12 @@ class Market:
     def resolve(self, payout: tuple[Decimal, Decimal], at: datetime) -> None:
         """End the market: what a share of each token pays, USD."""
         self.payout, self.resolved_at, self.accepting = payout, at, False
+
+    def follow_tick(self) -> None:
+        """Quote finer once a price comes close to 0 or 1; it stays so."""
+        far = self.last_price is not None and not LOW <= self.last_price <= HIGH
+        if far and self.tick > FINE:
+            self.tick = FINE
 
     def index(self, token: str) -> int:
         return self.tokens.index(token)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.polymarket import requests, wire
-from sandbox.polymarket.exchange import NAMESPACE
+from sandbox.polymarket.matching import NAMESPACE
 from sandbox.polymarket.rows import Order, Refused
 from sandbox.polymarket.server import Call
 from sandbox.polymarket.wallets import UNLIMITED, Wallet

@@ -61,10 +61,12 @@ def page(rows: list[Row], request: Request) -> Row:
 
 def old_list(rows: list[Row], request: Request) -> list[Row]:
     limit, offset = _bounds(request)
-    return [
-        {_old_name(name): cell for name, cell in row.items()}
-        for row in rows[offset : offset + limit]
-    ]
+    return [old_row(row) for row in rows[offset : offset + limit]]
+
+
+def old_row(row: Row) -> Row:
+    """Return a row with the names that the first version gave."""
+    return {_old_name(name): cell for name, cell in row.items()}
 
 
 def _old_name(name: str) -> str:

@@ -1,5 +1,6 @@
 """What the exchange keeps: orders, trades, redemptions, and how the chain behaves."""
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,10 +16,11 @@ OPEN = ("LIVE", "DELAYED")
 class Refused(Exception):
     """An order that is not taken: the status and the words."""
 
-    def __init__(self, words: str, *, status: int = 400) -> None:
+    def __init__(self, words: str, *, status: int = 400, field: str = "error") -> None:
         super().__init__(words)
         self.words = words
         self.status = status
+        self.field = field  # the name under which the words are told
 
 
 class Settlement(StrEnum):
@@ -50,6 +52,7 @@ class Order:
     status: str = "LIVE"
     release_at: datetime | None = None  # of an order that is held
     post_only: bool = False
+    number: int = 0  # among all that were taken, from 1
     trades: list[str] = field(default_factory=list)
 
     @property
@@ -84,6 +87,7 @@ class Trade:
     changed_at: datetime
     status: Settlement = Settlement.MATCHED
     transaction: str = ""
+    number: int = 0  # among the matches that a script of faults counts, from 1
     mined_at: datetime | None = None  # when its transaction came into a block to stay
 
 
@@ -103,5 +107,8 @@ class Rules:
 
     mined_after: timedelta = timedelta(seconds=2)
     confirmed_after: timedelta = timedelta(seconds=10)
-    fails: frozenset[int] = frozenset()  # numbers of trades, from 1
-    retries: frozenset[int] = frozenset()  # trades that the chain takes a second time for
+    fails: Container[int] = frozenset()  # numbers of trades, from 1
+    retries: Container[int] = frozenset()  # trades that the chain takes a second time for
+    partial: Container[int] = frozenset()  # numbers of orders that find half of what is there
+    delayed: Container[int] = frozenset()  # orders that are held though their market does not
+    delay: timedelta = timedelta(0)  # how long

@@ -82,7 +82,7 @@ def route(clob: Clob, method: str, path: str, handler: Handler, *, signed: bool)
                 )
             )
         except Refused as refusal:
-            return JSONResponse({"error": refusal.words}, refusal.status)
+            return JSONResponse({refusal.field: refusal.words}, refusal.status)
         return JSONResponse(answer)
 
     return Route(path, endpoint, methods=[method])

@@ -1,4 +1,4 @@
-"""Websocket connections to the order book: `/ws/market` for all, `/ws/user` with a key."""
+"""Websockets: `/ws/market` for all, `/ws/user` with a key, `/` for what everybody traded."""
 
 import hmac
 import json
@@ -8,7 +8,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sandbox.polymarket.server import Clob
-from sandbox.polymarket.stream import MarketSession, UserSession
+from sandbox.polymarket.stream import ActivitySession, MarketSession, UserSession
 from sandbox.telling import telling
 
 
@@ -35,7 +35,18 @@ def routes(clob: Clob) -> list[WebSocketRoute]:
                 while True:
                     await _next(socket)
 
-    return [WebSocketRoute("/ws/market", market), WebSocketRoute("/ws/user", user)]
+    async def activity(socket: WebSocket) -> None:
+        await socket.accept()
+        session = ActivitySession(clob.exchange)
+        async with telling(session, socket, log=log, clock=clock):
+            while True:
+                session.command(await _next(socket))
+
+    return [
+        WebSocketRoute("/ws/market", market),
+        WebSocketRoute("/ws/user", user),
+        WebSocketRoute("/", activity),
+    ]
 
 
 async def _next(socket: WebSocket) -> object:

@@ -1,4 +1,4 @@
-"""The websockets: books and trades of tokens for everybody, orders and trades of one's own."""
+"""The websockets: books of tokens, orders and trades of one's own, and what everybody traded."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.clock import milliseconds
-from sandbox.polymarket import wire
+from sandbox.polymarket import data, wire
 from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import Market
+from sandbox.polymarket.paging import old_row
 from sandbox.polymarket.rows import Order, Trade
 
 Frame = dict[str, Any]
@@ -22,6 +23,9 @@ class MarketSession:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._seen: dict[str, Ladder] = {}
+        self._ticks: dict[str, Decimal] = {}
+        self._resolved: set[str] = set()  # markets whose end was told, or known before
+        self._custom = False
         self._trades = len(exchange.trades)
 
     def note(self, kind: str, fields: dict[str, Any]) -> None:
@@ -32,6 +36,7 @@ class MarketSession:
         if not isinstance(row, dict) or not isinstance(row.get("assets_ids"), list):
             return []
         tokens = [str(each) for each in row["assets_ids"]]
+        self._custom = bool(row.get("custom_feature_enabled", self._custom))
         if row.get("operation") == "unsubscribe":
             for token in tokens:
                 self._seen.pop(token, None)
@@ -48,8 +53,9 @@ class MarketSession:
                 if token in self._seen
                 for change in self._changes(market, token)
             ]
+            at = str(milliseconds(now))
+            frames += self._news(market, at)
             if changes:
-                at = str(milliseconds(now))
                 frames.append(
                     {
                         "event_type": "price_change",
@@ -69,7 +75,43 @@ class MarketSession:
     def _book(self, token: str, *, now: datetime) -> Frame:
         market = self._market(token)
         self._seen[token] = _ladder(market, token)
+        self._ticks[token] = market.tick
+        if market.payout is not None:
+            self._resolved.add(market.condition)
         return {"event_type": "book", **wire.book(market, token, at=now)}
+
+    def _news(self, market: Market, at: str) -> list[Frame]:
+        """Return what is new of a market itself: a finer tick, and its end."""
+        frames: list[Frame] = []
+        for token in market.tokens:
+            if token in self._seen and self._ticks[token] != market.tick:
+                frames.append(
+                    {
+                        "event_type": "tick_size_change",
+                        "market": market.condition,
+                        "asset_id": token,
+                        "old_tick_size": wire.plain(self._ticks[token]),
+                        "new_tick_size": wire.plain(market.tick),
+                        "timestamp": at,
+                    }
+                )
+                self._ticks[token] = market.tick
+        if self._custom and market.payout is not None and market.condition not in self._resolved:
+            self._resolved.add(market.condition)
+            winner = 0 if market.payout[0] >= market.payout[1] else 1
+            frames.append(
+                {
+                    "event_type": "market_resolved",
+                    "id": market.slug,
+                    "market": market.condition,
+                    "assets_ids": list(market.tokens),
+                    "winning_asset_id": market.tokens[winner],
+                    "winning_outcome": market.outcomes[winner],
+                    "timestamp": at,
+                    "tags": [],
+                }
+            )
+        return frames
 
     def _changes(self, market: Market, token: str) -> list[dict[str, str]]:
         before, after = self._seen[token], _ladder(market, token)
@@ -132,6 +174,55 @@ class UserSession:
     def _mine(self, order: Order) -> bool:
         wanted = not self._markets or order.market.condition in self._markets
         return order.key == self._key and wanted
+
+
+class ActivitySession:
+    """Every trade of everybody, once the chain has it; the feed of what whales do."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._mined: list[str] = []
+        self._subscribed = False
+
+    def note(self, kind: str, fields: dict[str, Any]) -> None:
+        if kind == "polymarket.mined" and self._subscribed:
+            self._mined.append(fields["trade"])
+
+    def command(self, row: object) -> list[Frame]:
+        """Subscribe. One topic that does not exist ends the whole subscription."""
+        wanted = row.get("subscriptions") if isinstance(row, dict) else None
+        if not isinstance(row, dict) or not isinstance(wanted, list):
+            return []
+        known = all(
+            isinstance(each, dict)
+            and each.get("topic") == "activity"
+            and each.get("type") in ("trades", "*")
+            for each in wanted
+        )
+        if row.get("action") == "subscribe":
+            self._subscribed = bool(wanted) and known
+        elif row.get("action") == "unsubscribe":
+            self._subscribed = False
+        return []
+
+    def happened(self, *, now: datetime) -> list[Frame]:
+        mined, self._mined = set(self._mined), []
+        found: list[Trade] = []
+        for trade in reversed(self._exchange.trades if mined else ()):
+            if len(found) == len(mined):
+                break
+            if trade.trade_id in mined:
+                found.append(trade)
+        return [
+            {
+                "topic": "activity",
+                "type": "trades",
+                "timestamp": milliseconds(now),
+                "payload": old_row(data.fill_row(trade, leg)),
+            }
+            for trade in reversed(found)
+            for leg in (trade.taker, *trade.makers)
+        ]
 
 
 def _ladder(market: Market, token: str) -> Ladder:

@@ -19,6 +19,7 @@ class Wallet:
     owner: str  # lower case; the same address for a plain key
     signature_type: int
     name: str = ""
+    invented: bool = False  # quotes or bets on its own; scripts of faults do not count it
     cash: Decimal = ZERO  # pUSD on chain
     shares: dict[str, Decimal] = field(default_factory=dict)  # by token, on chain
     approved: bool = True

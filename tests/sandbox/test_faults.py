@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from sandbox import faults
-from sandbox.faults import BadScript, Faults
+from sandbox.failing import Faults
+from sandbox.faults import BadScript
 from sandbox.kalshi.server import ROOT
 from sandbox.log import EventLog
 from sandbox.oracle import Oracle
