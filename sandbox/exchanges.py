@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from sandbox import court
 from sandbox import memory as memories
-from sandbox import oracle
 from sandbox.bending import Bent
 from sandbox.clock import Clock
+from sandbox.court import Calls
 from sandbox.failing import Faults
 from sandbox.faults import Rule
 from sandbox.kalshi import server as kalshi_server
@@ -77,6 +78,10 @@ class Sandbox:
             exchange=PolymarketExchange(self.log, rules=bent.polymarket()),
             clock=bent.clock("polymarket", self.clock),
         )
+        self.oracle = Oracle(
+            kalshi=self.kalshi.exchange, polymarket=self.polymarket.exchange, log=self.log
+        )
+        self.calls = Calls(self.clock)
         self.users = [self._user(seed, number) for number in range(1, USERS + 1)]
         self.world = World(
             seed=seed,
@@ -102,9 +107,6 @@ class Sandbox:
         # One address serves them all: no two of them share a path.
         parts = (book, gasless, chain, reads, catalogue)
         polymarket = Starlette(routes=[route for part in parts for route in part.routes])
-        judge = Oracle(
-            kalshi=self.kalshi.exchange, polymarket=self.polymarket.exchange, log=self.log
-        )
         servers: dict[str, ASGIApp] = {
             "polymarket": polymarket,
             "kalshi": kalshi_server.app(self.kalshi),
@@ -113,7 +115,8 @@ class Sandbox:
             venue: Faults(server, self._rules, venue=venue, seed=self._seed, clock=self.clock)
             for venue, server in servers.items()
         }
-        return failing | {"oracle": oracle.app(judge)}
+        noted = {venue: self.calls.noting(each, venue=venue) for venue, each in failing.items()}
+        return noted | {"oracle": court.app(self.oracle, self.calls)}
 
     async def serve(self, *, host: str, ports: dict[str, int]) -> None:
         """Serve until cancelled. Raises NotLoopback for an address that others could reach."""

@@ -24,6 +24,7 @@ class EventLog:
         self._count = 0
         self._listeners: list[Listener] = []
         self._digest = hashlib.sha256()
+        self.latest: datetime | None = None  # when the last line was written
 
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
@@ -36,6 +37,7 @@ class EventLog:
         row = {"number": self._count, "at": iso(at), "kind": kind, **fields}
         line = json.dumps(row, sort_keys=True, separators=(",", ":"), default=_text)
         self._lines.append(line)
+        self.latest = at
         self._digest.update(line.encode() + b"\n")
         for listener in tuple(self._listeners):
             listener(kind, fields)

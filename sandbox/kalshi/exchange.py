@@ -107,7 +107,11 @@ class Exchange:
             price=order.price,
             count=order.initial,
         )
-        crossed_self = match(self, market, order, now=now, most=self._most(member, order))
+        most = self._most(member, order)
+        crossed_self = match(self, market, order, now=now, most=most)
+        if most < asked.count:  # somebody was faster
+            for each in list(market.book.crossing(order.side, order.price)):
+                self.end(self.members[each.owner].orders[each.order_id], now=now, why="")
         if order.remaining and not crossed_self and asked.time_in_force == "good_till_canceled":
             market.book.add(
                 Resting(

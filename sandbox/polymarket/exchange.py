@@ -3,10 +3,11 @@
 import base64
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from sandbox.book import Resting
 from sandbox.log import EventLog
 from sandbox.polymarket import admission, chain
 from sandbox.polymarket.markets import Market
@@ -107,7 +108,7 @@ class Exchange:
         if not order.wallet.invented:
             self._placed = order.number = self._placed + 1
         self.orders[order.order_id] = order
-        order.wallet.open[order.order_id] = order
+        order.wallet.open[order.order_id] = order.wallet.placed[order.order_id] = order
         held = self._held_for(order) if crossing else timedelta(0)
         if order.expires_at is not None or held:
             self._timed[order.order_id] = order
@@ -128,6 +129,7 @@ class Exchange:
             execute(self, order, now=now)
         except Refused:
             del self.orders[order.order_id], order.wallet.open[order.order_id]
+            del order.wallet.placed[order.order_id]
             raise
         return order
 
@@ -200,6 +202,7 @@ class Exchange:
         if order is not None and order.status not in OPEN and not order.matched:
             del self.orders[order_id]
             order.wallet.open.pop(order_id, None)
+            order.wallet.placed.pop(order_id, None)
 
     def held_cash(self, wallet: Wallet) -> Decimal:
         """Return what open orders of a wallet may still cost, USD."""
@@ -251,6 +254,12 @@ class Exchange:
     def _clear(self, market: Market, status: str, *, now: datetime) -> None:
         for resting in market.book:
             self._end(self.orders[resting.order_id], status, now=now)
+
+    def withdraw(self, resting: Iterable[Resting], *, now: datetime) -> None:
+        """Let the owners of what still rests take it back."""
+        for each in resting:
+            if each.order_id in self.orders[each.order_id].market.book:
+                self._end(self.orders[each.order_id], "CANCELED", now=now)
 
     def _end(self, order: Order, status: str, *, now: datetime) -> None:
         order.market.book.remove(order.order_id)

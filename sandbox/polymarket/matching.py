@@ -39,6 +39,8 @@ def execute(exchange: "Exchange", order: Order, *, now: datetime) -> None:
         )
     if meeting:
         _trade(exchange, order, meeting, now=now)
+    if order.number in exchange.rules.partial:
+        exchange.withdraw(meets, now=now)  # somebody was faster
     if order.kind in ("GTC", "GTD") and order.remaining:
         market.book.add(
             Resting(

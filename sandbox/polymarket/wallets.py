@@ -25,6 +25,7 @@ class Wallet:
     approved: bool = True
     owed: Decimal = ZERO  # pUSD of matches that are not confirmed
     owed_shares: dict[str, Decimal] = field(default_factory=dict)
+    placed: dict[str, "Order"] = field(default_factory=dict)  # every order that was taken
     open: dict[str, "Order"] = field(default_factory=dict)  # may still hold what has just ended
 
     def free_cash(self, held: Decimal) -> Decimal:

@@ -8,10 +8,11 @@ from decimal import Decimal
 import websockets
 from polymarket import SecureClient
 
-from sandbox.polymarket.stream import MarketSession, UserSession
+from sandbox.polymarket.stream import ActivitySession, MarketSession, UserSession
 from sandbox.serving import serving
 from tests.sandbox.polymarket_world import KEY, NO, YES, PolymarketWorld, environment
 from tests.sandbox.test_polymarket import buy, wait
+from venues.polymarket.parse import data_api_trade
 
 
 def book_of(frame: dict) -> dict[tuple[str, str], str]:
@@ -102,3 +103,52 @@ def test_both_sockets_speak_over_the_wire():
     assert pong == "PONG"
     assert (order["type"], Decimal(order["price"])) == ("PLACEMENT", Decimal("0.5"))
     assert change["price_changes"][0]["size"] == "10"
+
+
+def test_everybodys_trades_are_told_once_the_chain_has_them():
+    world = PolymarketWorld(speed=0)
+    session, broken = ActivitySession(world.exchange), ActivitySession(world.exchange)
+    for each in (session, broken):
+        world.exchange.log.listen(each.note)
+    topic = {"topic": "activity", "type": "trades"}
+    session.command({"action": "subscribe", "subscriptions": [topic]})
+    broken.command({"action": "subscribe", "subscriptions": [topic, {"topic": "weather"}]})
+    world.quote(YES, "0.55", "30")
+    buy(world, "0.60", "10")
+    early = session.happened(now=world.clock.now())
+    wait(world, 3)
+    maker, taker = sorted(
+        (frame["payload"] for frame in session.happened(now=world.clock.now())),
+        key=lambda row: row["side"] == "BUY",
+    )
+
+    assert early == []
+    assert (taker["proxyWallet"], taker["size"], taker["price"]) == (
+        world.owner.lower(),
+        10.0,
+        0.55,
+    )
+    assert maker["side"] == "SELL"
+    assert taker["transactionHash"] == world.exchange.trades[0].transaction
+    assert data_api_trade(taker).wallet == world.owner.lower()  # as the Data API's first version
+    assert broken.happened(now=world.clock.now()) == []  # one bad topic ends all of it
+
+
+def test_the_activity_feed_is_served():
+    world = PolymarketWorld(speed=20)
+
+    async def listen(url: str) -> dict:
+        async with websockets.connect(url.replace("http", "ws") + "/") as socket:
+            topic = {"topic": "activity", "type": "trades"}
+            await socket.send(json.dumps({"action": "subscribe", "subscriptions": [topic]}))
+            await asyncio.sleep(0.1)
+            world.quote(YES, "0.55", "30")
+            buy(world, "0.60", "10")
+            await asyncio.sleep(0.3)
+            world.exchange.tick(now=world.clock.now())
+            return json.loads(await asyncio.wait_for(socket.recv(), 5))
+
+    with serving(world.app) as url:
+        frame = asyncio.run(listen(url))
+
+    assert (frame["topic"], frame["type"]) == ("activity", "trades")
