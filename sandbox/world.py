@@ -178,6 +178,7 @@ class World:
             series=series,
             title=f"{away.city} at {home.city}",
             starts_at=starts_at,
+            ends_at=starts_at + GAME,
         )
         made = []
         for team in (away, home):

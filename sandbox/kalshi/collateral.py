@@ -35,13 +35,13 @@ def needs(markets: Markets, orders: Iterable[Order], member: Member) -> Decimal:
         closable = max((held if order.side is Side.ASK else -held) - used.get(key, ZERO), ZERO)
         closing = min(order.remaining, closable)
         used[key] = used.get(key, ZERO) + closing
-        series = markets[order.ticker].event.series
+        kind, multiplier = markets[order.ticker].event.fees
         fee = model_fee(
             price=order.price,
             count=order.remaining,
             taker=True,
-            multiplier=series.fee_multiplier,
-            kind=series.fee_type,
+            multiplier=multiplier,
+            kind=kind,
         )
         total += (order.remaining - closing) * order.unit_cost(order.price) + fee
     return total

@@ -17,6 +17,7 @@ THURSDAY, SHARDS = 3, range(4)
 def expire(exchange: Exchange, *, now: datetime) -> None:
     """Cancel what ran out, close what is over, and keep the weekly pause."""
     _keep_maintenance(exchange, now=now)
+    _change_fees(exchange, now=now)
     for member in exchange.members.values():
         for order in member.resting():
             if order.expires_at is not None and order.expires_at <= now:
@@ -24,6 +25,24 @@ def expire(exchange: Exchange, *, now: datetime) -> None:
     for market in exchange.markets.values():
         if market.status is Status.ACTIVE and market.closes_at <= now:
             close(exchange, market.ticker, now=now)
+
+
+def _change_fees(exchange: Exchange, *, now: datetime) -> None:
+    """Let announced fees come into force, each once."""
+    for change in exchange.fee_changes:
+        if change.at > now or change.change_id in exchange.in_force:
+            continue
+        exchange.in_force.add(change.change_id)
+        told = {"fee_type": change.fee_type or "", "multiplier": change.multiplier}
+        if change.event is not None:
+            change.event.fee_type_override = change.fee_type
+            change.event.fee_multiplier_override = change.multiplier
+            exchange.log.write("kalshi.event_fees", now, event=change.event.ticker, **told)
+        else:
+            change.series.fee_type = change.fee_type or change.series.fee_type
+            if change.multiplier is not None:
+                change.series.fee_multiplier = change.multiplier
+            exchange.log.write("kalshi.series_fees", now, series=change.series.ticker, **told)
 
 
 def _keep_maintenance(exchange: Exchange, *, now: datetime) -> None:

@@ -60,6 +60,28 @@ class Event:
     sub_title: str = ""
     starts_at: datetime
     mutually_exclusive: bool = True
+    ends_at: datetime | None = None
+    fee_type_override: FeeType | None = None
+    fee_multiplier_override: Decimal | None = None
+
+    @property
+    def fees(self) -> tuple[FeeType, Decimal]:
+        """Return the kind and multiplier of its fees: its own, else those of its series."""
+        kind = self.fee_type_override or self.series.fee_type
+        own = self.fee_multiplier_override
+        return kind, self.series.fee_multiplier if own is None else own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeChange:
+    """Fees that will be others from a time on: of a series, or of one event of it."""
+
+    change_id: str
+    series: Series
+    event: Event | None = None
+    fee_type: FeeType | None  # none, for an event: those of its series again
+    multiplier: Decimal | None
+    at: datetime
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,6 +105,7 @@ class Market:
     settled_at: datetime | None = None
     updated_at: datetime | None = None
     last_price: Decimal = ZERO
+    last_count: Decimal = ZERO  # contracts of the last trade
     volume: Decimal = ZERO
     open_interest: Decimal = ZERO
     book: Book = field(default_factory=Book)

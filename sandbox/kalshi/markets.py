@@ -18,8 +18,6 @@ def routes(kalshi: Kalshi) -> list[Route]:
         "/exchange/status": status,
         "/exchange/schedule": schedule,
         "/exchange/user_data_timestamp": data_time,
-        "/series/fee_changes": lambda call: {"series_fee_change_arr": []},
-        "/events/fee_changes": lambda call: {"event_fee_changes": [], "cursor": ""},
         "/series": series_list,
         "/series/{ticker}": series,
         "/events": events,

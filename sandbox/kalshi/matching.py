@@ -54,7 +54,7 @@ def _trade(
     market.book.take(resting.order_id, count)
     _book_fill(exchange, taker, trade, taker=True)
     _book_fill(exchange, maker, trade, taker=False)
-    market.last_price = trade.price
+    market.last_price, market.last_count = trade.price, trade.count
     market.volume += count
     held = (member.positions.get(market.ticker) for member in exchange.members.values())
     market.open_interest = sum((max(each.count, ZERO) for each in held if each), ZERO)
@@ -74,13 +74,13 @@ def _trade(
 def _book_fill(exchange: "Exchange", order: Order, trade: Trade, *, taker: bool) -> None:
     """Move cash, position, fees and the order for one side of a trade."""
     market, member = exchange.markets[order.ticker], exchange.members[order.user_id]
-    series, position = market.event.series, member.positions[market.ticker]
+    (kind, multiplier), position = market.event.fees, member.positions[market.ticker]
     change = position.trade(order.side, count=trade.count, price=trade.price)
     model = model_fee(
         price=trade.price,
         count=trade.count,
-        multiplier=series.fee_multiplier,
-        kind=series.fee_type,
+        multiplier=multiplier,
+        kind=kind,
         taker=taker,
     )
     charged = charge(revenue=change, model=model, accumulated=order.overpaid)

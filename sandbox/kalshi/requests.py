@@ -103,20 +103,35 @@ def price(row: Mapping[str, Any], name: str, struct: str) -> Decimal:
     return found
 
 
-def limit_of(query: Mapping[str, str], *, default: int, most: int, operation: str) -> int:
-    text = query.get("limit", "")
+def limit_of(
+    query: Mapping[str, str], *, default: int, most: int, operation: str, name: str = "limit"
+) -> int:
+    text = query.get(name, "")
     if not text:
         return default
     tag = "" if text.isdecimal() else "number"
     if not tag:
         tag = "lte" if int(text) > most else "gte" if int(text) < 1 else ""
     if tag:
+        field = "".join(part.title() for part in name.split("_"))
         raise refusals.message(
             400,
-            f"Parameter validation failed for {operation}: Key: '{operation}Params.Limit' "
-            f"Error:Field validation for 'Limit' failed on the '{tag}' tag",
+            f"Parameter validation failed for {operation}: Key: '{operation}Params.{field}' "
+            f"Error:Field validation for '{field}' failed on the '{tag}' tag",
         )
     return int(text)
+
+
+def moment_of(query: Mapping[str, str], name: str) -> datetime | None:
+    """Read `2026-11-21T18:00:00Z`."""
+    text = query.get(name, "")
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise _invalid(name) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def seconds_of(query: Mapping[str, str], name: str) -> datetime | None:

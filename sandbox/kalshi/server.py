@@ -116,12 +116,14 @@ def _offset(cursor: str) -> int:
 
 
 def app(kalshi: Kalshi) -> Starlette:
-    from sandbox.kalshi import markets, orders, portfolio, socket
+    from sandbox.kalshi import markets, milestones, orders, portfolio, socket
 
     async def unknown(request: Request, error: Exception) -> Response:
         return JSONResponse({"code": "not_found", "message": "not found", "details": ""}, 404)
 
     handlers: dict[int | type[Exception], Callable[[Request, Exception], Awaitable[Response]]]
     handlers = {404: unknown, 405: unknown}
-    routes = [*markets.routes(kalshi), *orders.routes(kalshi), *portfolio.routes(kalshi)]
+    # Milestones first: `/series/fee_changes` is no series.
+    parts = (milestones, markets, orders, portfolio)
+    routes = [each for part in parts for each in part.routes(kalshi)]
     return Starlette(routes=[*routes, socket.route(kalshi)], exception_handlers=handlers)

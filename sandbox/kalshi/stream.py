@@ -1,6 +1,5 @@
 """The websocket: subscriptions with a sequence number each, books as snapshot and deltas."""
 
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,15 +8,15 @@ from typing import Any
 
 from sandbox.book import Side
 from sandbox.clock import iso, milliseconds
-from sandbox.kalshi import wire
-from sandbox.kalshi.accounts import Order, Trade
-from sandbox.kalshi.exchange import NAMESPACE, Exchange
+from sandbox.kalshi import frames, wire
+from sandbox.kalshi.accounts import Member, Order
+from sandbox.kalshi.exchange import Exchange
 from sandbox.kalshi.listing import Market
 
 Frame = dict[str, Any]
 Ladder = dict[tuple[str, Decimal], Decimal]  # (side, price of its own) to contracts
 SEQUENCED = {"orderbook_delta", "trade", "market_lifecycle_v2"}
-CHANNELS = SEQUENCED | {"fill", "user_orders"}
+CHANNELS = SEQUENCED | {"fill", "user_orders", "ticker", "market_positions"}
 ONE, ZERO = Decimal(1), Decimal(0)
 
 UNKNOWN_COMMAND, UNKNOWN_CHANNEL, UNKNOWN_SID, NEEDS_MARKET = 5, 8, 7, 9
@@ -33,6 +32,7 @@ class Subscription:
     yes_prices: bool
     seq: int = 0
     seen: dict[str, Ladder] = field(default_factory=dict)
+    told: dict[str, Frame] = field(default_factory=dict)  # tickers
 
     def wants(self, ticker: str) -> bool:
         return self.tickers is None or ticker in self.tickers
@@ -76,19 +76,21 @@ class Session:
     def happened(self, *, now: datetime) -> list[Frame]:
         """Return frames for everything that happened since the last call."""
         events, self._events = self._events, []
-        frames = []
+        found = []
         for kind, fields in events:
             for each in self._subscriptions.values():
-                frames += self._tell(each, kind, fields, now=now)
+                found += self._tell(each, kind, fields, now=now)
         for each in self._subscriptions.values():
             if each.channel == "orderbook_delta" and events:
-                frames += self._deltas(each, now=now)
-        return frames
+                found += self._deltas(each, now=now)
+            if each.channel == "ticker" and events:
+                found += self._tickers(each, now=now)
+        return found
 
     def _subscribe(self, number: Any, params: dict[str, Any], *, now: datetime) -> list[Frame]:
         one, many = params.get("market_ticker"), params.get("market_tickers")
         named = [one] if isinstance(one, str) else many if isinstance(many, list) else None
-        frames: list[Frame] = []
+        answer: list[Frame] = []
         made = []
         for channel in params.get("channels", []):
             if channel not in CHANNELS:
@@ -108,11 +110,14 @@ class Session:
             self._subscriptions[subscription.sid] = subscription
             made.append(subscription)
             told = {"channel": channel, "sid": subscription.sid}
-            frames.append({"id": number, "type": "subscribed", "msg": told})
+            answer.append({"id": number, "type": "subscribed", "msg": told})
         for subscription in made:
             if subscription.channel == "orderbook_delta":
-                frames += self._snapshots(subscription, subscription.tickers or (), now=now)
-        return frames
+                answer += self._snapshots(subscription, subscription.tickers or (), now=now)
+            elif subscription.channel == "ticker":
+                first = self._tickers(subscription, now=now)
+                answer += first if params.get("send_initial_snapshot") is True else []
+        return answer
 
     def _unsubscribe(self, number: Any, sid: Any) -> Frame:
         gone = self._subscriptions.pop(sid, None)
@@ -136,15 +141,15 @@ class Session:
             return [_error(number, UNKNOWN_COMMAND, "Unknown action")]
         each.seq += 1
         done = {"market_tickers": sorted(each.tickers)}
-        frames = [{"id": number, "sid": each.sid, "seq": each.seq, "type": "ok", "msg": done}]
+        answer = [{"id": number, "sid": each.sid, "seq": each.seq, "type": "ok", "msg": done}]
         if action != "delete_markets" and each.channel == "orderbook_delta":
-            frames += self._snapshots(each, tickers or each.tickers, now=now)
-        return frames
+            answer += self._snapshots(each, tickers or each.tickers, now=now)
+        return answer
 
     def _snapshots(
         self, each: Subscription, tickers: Iterable[str], *, now: datetime
     ) -> list[Frame]:
-        frames = []
+        answer: list[Frame] = []
         for ticker in sorted(tickers):
             market = self._exchange.markets.get(ticker)
             if market is None:
@@ -155,13 +160,13 @@ class Session:
                 shown = ONE - price if each.yes_prices and side == "no" else price
                 rows = sides.setdefault(f"{side}_dollars_fp", [])  # an empty side has no key
                 rows.append([wire.dollars(shown), wire.count(count)])
-            frames.append(
+            answer.append(
                 self._frame(each, "orderbook_snapshot", {**self._of(market), **sides}, now=now)
             )
-        return frames
+        return answer
 
     def _deltas(self, each: Subscription, *, now: datetime) -> list[Frame]:
-        frames = []
+        answer: list[Frame] = []
         for ticker, before in each.seen.items():
             market = self._exchange.markets[ticker]
             after = _ladder(market)
@@ -178,84 +183,72 @@ class Session:
                         "ts": iso(now),
                         "ts_ms": milliseconds(now),
                     }
-                    frames.append(self._frame(each, "orderbook_delta", told, now=now))
+                    answer.append(self._frame(each, "orderbook_delta", told, now=now))
             each.seen[ticker] = after
-        return frames
+        return answer
 
     def _tell(
         self, each: Subscription, kind: str, fields: dict[str, Any], *, now: datetime
     ) -> list[Frame]:
         if kind == "kalshi.traded" and each.wants(fields["ticker"]):
-            trade = next(
-                t for t in reversed(self._exchange.trades) if t.trade_id == fields["trade"]
-            )
-            if each.channel == "trade":
-                return [self._frame(each, "trade", _trade(trade), now=now)]
-            mine = [o for o in (fields["taker"], fields["maker"]) if self._own(o)]
-            if each.channel == "fill":
-                return [
-                    self._frame(each, "fill", self._fill(trade, order_id), now=now)
-                    for order_id in mine
-                ]
-            if each.channel == "user_orders":
-                return [self._order_frame(each, order_id, now=now) for order_id in mine]
+            return self._tell_trade(each, fields, now=now)
         changed = kind in ("kalshi.accepted", "kalshi.canceled")
         if changed and each.channel == "user_orders" and self._own(fields["order"]):
             return [self._order_frame(each, fields["order"], now=now)]
-        if kind in ("kalshi.closed", "kalshi.settled") and each.channel == "market_lifecycle_v2":
-            return [self._frame(each, "market_lifecycle_v2", self._life(kind, fields), now=now)]
+        if each.channel == "market_lifecycle_v2":
+            if kind in ("kalshi.closed", "kalshi.settled"):
+                told = frames.life(self._exchange.markets[fields["ticker"]], kind, fields)
+                return [self._frame(each, "market_lifecycle_v2", told, now=now)]
+            if kind == "kalshi.event_fees":
+                return [self._frame(each, "event_fee_update", frames.fees(fields), now=now)]
         return []
 
+    def _tell_trade(
+        self, each: Subscription, fields: dict[str, Any], *, now: datetime
+    ) -> list[Frame]:
+        trade = next(t for t in reversed(self._exchange.trades) if t.trade_id == fields["trade"])
+        if each.channel == "trade":
+            return [self._frame(each, "trade", frames.trade(trade), now=now)]
+        mine = [o for o in (fields["taker"], fields["maker"]) if self._own(o)]
+        match each.channel:
+            case "fill":
+                return [
+                    self._frame(each, "fill", frames.fill(self._member, trade, order_id), now=now)
+                    for order_id in mine
+                ]
+            case "user_orders":
+                return [self._order_frame(each, order_id, now=now) for order_id in mine]
+            case "market_positions" if mine:
+                told = frames.position(self._member, self._exchange.markets[trade.ticker])
+                return [self._frame(each, "market_position", told, now=now)]
+        return []
+
+    def _tickers(self, each: Subscription, *, now: datetime) -> list[Frame]:
+        """Return the tickers that changed since they were last told."""
+        found = []
+        for name, market in self._exchange.markets.items():
+            if each.wants(name):
+                told = frames.ticker(market, now=now)
+                key = {k: v for k, v in told.items() if k not in ("ts", "ts_ms", "time")}
+                if each.told.get(name) != key:
+                    each.told[name] = key
+                    found.append(self._frame(each, "ticker", told, now=now))
+        return found
+
+    @property
+    def _member(self) -> Member:
+        return self._exchange.members[self._user_id]
+
     def _own(self, order_id: str) -> Order | None:
-        return self._exchange.members[self._user_id].orders.get(order_id)
+        return self._member.orders.get(order_id)
 
     def _order_frame(self, each: Subscription, order_id: str, *, now: datetime) -> Frame:
-        order = self._exchange.members[self._user_id].orders[order_id]
-        row = {name: value for name, value in wire.order(order).items() if value is not None}
-        for name in ("action", "type", "no_price_dollars", "cancel_order_on_pause"):
-            del row[name]
-        row |= {
-            "is_yes": order.side is Side.BID,
-            "created_ts_ms": milliseconds(order.created_at),
-            "last_updated_ts_ms": milliseconds(order.updated_at),
-        }
-        return self._frame(each, "user_order", row, now=now)
-
-    def _fill(self, trade: Trade, order_id: str) -> dict[str, Any]:
-        member = self._exchange.members[self._user_id]
-        fill = next(
-            each
-            for each in reversed(member.fills)
-            if (each.fill_id, each.order_id) == (trade.trade_id, order_id)
-        )
-        row = wire.fill(fill)
-        held = member.positions.get(fill.ticker)
-        return {
-            **{
-                name: row[name]
-                for name in (
-                    *("trade_id", "order_id", "market_ticker", "exchange_index", "is_taker"),
-                    *("side", "yes_price_dollars", "count_fp", "fee_cost", "action"),
-                    *("outcome_side", "book_side", "ts"),
-                )
-            },
-            "client_order_id": fill.client_order_id,
-            "purchased_side": row["outcome_side"],
-            "post_position_fp": wire.count(held.count if held else ZERO),
-            "ts_ms": milliseconds(fill.at),
-        }
-
-    def _life(self, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
-        market = self._exchange.markets[fields["ticker"]]
-        told: dict[str, Any] = {"market_ticker": market.ticker, "exchange_index": market.shard}
-        if kind == "kalshi.closed":
-            return {**told, "event_type": "deactivated", "is_deactivated": True}
-        settled = {"result": market.result, "settlement_value": wire.dollars(fields["value"])}
-        return {**told, "event_type": "settled", **settled}
+        told = frames.order(self._member.orders[order_id])
+        return self._frame(each, "user_order", told, now=now)
 
     def _of(self, market: Market) -> dict[str, Any]:
         self._clock += 1
-        name = str(uuid.uuid5(NAMESPACE, f"market:{market.ticker}"))
+        name = frames.market_id(market)
         return {"market_ticker": market.ticker, "market_id": name, "clock": self._clock}
 
     def _frame(
@@ -272,13 +265,6 @@ def _ladder(market: Market) -> Ladder:
     yes = {("yes", price): size for price, size in market.book.levels(Side.BID)}
     no = {("no", ONE - price): size for price, size in market.book.levels(Side.ASK)}
     return yes | no
-
-
-def _trade(trade: Trade) -> dict[str, Any]:
-    row = wire.trade(trade)
-    del row["created_time"]
-    row["market_ticker"] = row.pop("ticker")
-    return {**row, "ts": milliseconds(trade.at) // 1000, "ts_ms": milliseconds(trade.at)}
 
 
 def _error(number: Any, code: int, words: str) -> Frame:

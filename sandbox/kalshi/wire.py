@@ -61,6 +61,10 @@ def event(found: Event, markets: Sequence[Market] | None = None) -> dict[str, An
         "settlement_sources": [{"name": name, "url": url} for name, url in found.series.sources],
         "exchange_index": found.series.shard,
     }
+    if found.fee_type_override is not None:
+        answer["fee_type_override"] = found.fee_type_override.value
+    if found.fee_multiplier_override is not None:
+        answer["fee_multiplier_override"] = float(found.fee_multiplier_override)
     if markets is not None:
         answer["markets"] = [market(each) for each in markets]
     return answer
