@@ -85,7 +85,7 @@ def series_list(call: Call) -> dict[str, Any]:
 def series(call: Call) -> dict[str, Any]:
     found = call.exchange.series.get(call.path["ticker"])
     if found is None:
-        raise refusals.nested(404, "not_found", service="")
+        raise refusals.nested(400, "not_found", service="")  # the file knows no 404 here
     return {"series": wire.series(found)}
 
 

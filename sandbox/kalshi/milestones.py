@@ -49,7 +49,7 @@ def milestones(call: Call) -> Row:
 
 def milestone(call: Call) -> Row:
     for event, markets in _games(call):
-        if _id(event) == call.path["wanted"]:
+        if milestone_id(event) == call.path["wanted"]:
             return {"milestone": _milestone(event, markets)}
     raise refusals.nested(404, "not_found", service="")
 
@@ -124,7 +124,7 @@ def _milestone(event: Event, markets: list[Market]) -> Row:
     over = bool(markets) and all(market.settlement is not None for market in markets)
     names = dict(zip(("away_team_id", "home_team_id"), teams, strict=False))
     return {
-        "id": _id(event),
+        "id": milestone_id(event),
         "category": "Sports",
         "type": _type(event),
         "start_date": iso(event.starts_at),
@@ -155,7 +155,7 @@ def _targets(call: Call) -> dict[str, Row]:
     return found
 
 
-def _id(event: Event) -> str:
+def milestone_id(event: Event) -> str:
     return str(uuid.uuid5(NAMESPACE, f"milestone:{event.ticker}"))
 
 

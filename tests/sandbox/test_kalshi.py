@@ -385,3 +385,50 @@ def test_the_fee_of_each_fill_follows_the_published_vectors(shared):
         assert charged.fee == Decimal(row["fee"]), row
         if "trade_fee" in row:
             assert model == Decimal(row["trade_fee"])
+
+
+def test_fees_change_at_their_time_for_a_series_and_for_one_event(world):
+    (series,), (event,) = world.exchange.series.values(), world.exchange.events.values()
+    soon = world.clock.now() + timedelta(minutes=5)
+    world.exchange.change_fees(series, at=soon, multiplier=Decimal("0.5"))
+    world.exchange.change_fees(series, event=event, at=soon, multiplier=Decimal(0))
+    world.exchange.change_fees(
+        series, event=event, at=soon + timedelta(minutes=5), fee_type=None, multiplier=None
+    )
+    fees, announced = [], []
+    for _ in range(3):
+        world.order("alice", "ask", "0.50", "100.00")
+        world.order("bob", "bid", "0.50", "100.00")
+        fees.append(world.exchange.members["bob"].fills[-1].fee)
+        path = "/series/fee_changes"
+        announced.append(len(world.call("", "GET", path).json()["series_fee_change_arr"]))
+        world.clock.move(timedelta(minutes=5))
+
+    assert fees == [Decimal("1.75"), Decimal(0), Decimal("0.875")]  # 0.07 x 100 x 0.25, then half
+    assert announced == [1, 0, 0]
+    old = world.call("", "GET", "/series/fee_changes", show_historical="true").json()
+    assert len(old["series_fee_change_arr"]) == 1
+    assert len(world.call("", "GET", "/events/fee_changes").json()["event_fee_changes"]) == 2
+
+
+def test_a_milestone_tells_when_a_game_starts_and_who_plays(world):
+    (event,) = world.exchange.events.values()
+    (found,) = world.call("", "GET", "/milestones", limit=5).json()["milestones"]
+    same = world.call("", "GET", f"/milestones/{found['id']}").json()["milestone"]
+    none = world.call("", "GET", "/milestones", limit=5, type="football_game").json()
+    late = world.call(
+        "", "GET", "/milestones", limit=5, minimum_start_date="2030-01-01T00:00:00Z"
+    ).json()
+
+    assert same == found
+    assert found["related_event_tickers"] == [event.ticker]
+    assert found["start_date"] == event.starts_at.isoformat(timespec="microseconds").replace(
+        "+00:00", "Z"
+    )
+    assert none["milestones"] == late["milestones"] == []
+    for name in ("away_team_id", "home_team_id"):
+        team = found["details"][name]
+        target = world.call("", "GET", f"/structured_targets/{team}").json()["structured_target"]
+        assert target["id"] == team
+    bad = world.call("", "GET", "/milestones", limit=5, minimum_start_date="soon")
+    assert bad.status_code == 400

@@ -1,6 +1,7 @@
 """Every answer of Kalshi's sandbox fits the exchange's OpenAPI file and its recordings."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -25,6 +26,12 @@ def lived() -> KalshiWorld:
     world.order("alice", "ask", "0.40", ticker=AWAY)
     world.order("bob", "bid", "0.40", ticker=AWAY)
     life.settle(world.exchange, AWAY, value=Decimal("0.5"), now=world.clock.now())
+    (series,) = world.exchange.series.values()
+    (event,) = world.exchange.events.values()
+    now = world.clock.now()
+    world.exchange.change_fees(series, at=now, multiplier=Decimal("0.5"))
+    world.exchange.change_fees(series, at=now + timedelta(days=3), multiplier=Decimal(1))
+    world.exchange.change_fees(series, event=event, at=now, multiplier=Decimal("0.25"))
     return world
 
 
@@ -36,6 +43,13 @@ READS = [
     ("", "/series/KXNBAGAME", {}),
     ("", "/series/fee_changes", {}),
     ("", "/events/fee_changes", {}),
+    ("", "/series/fee_changes", {"show_historical": "true"}),
+    ("", "/milestones", {"limit": 5, "type": "basketball_game"}),
+    ("", "/milestones", {}),
+    ("", "/milestones/none", {}),
+    ("", "/structured_targets", {"page_size": 5}),
+    ("", "/structured_targets/00000000-0000-4000-8000-000000000001", {}),
+    ("", "/structured_targets/none", {}),
     ("", "/events", {"with_nested_markets": "true"}),
     ("", "/events", {"status": "open", "series_ticker": "KXNBAGAME"}),
     ("", "/events/KXNBAGAME-26OCT20OKCSAS", {}),

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from decimal import Decimal
 
 import pytest
 import websockets
 import yaml
 from jsonschema import Draft202012Validator
 
+from sandbox.kalshi import life
 from sandbox.kalshi.stream import Session
 from sandbox.serving import serving
 from tests.sandbox.kalshi_world import AWAY, HOME, KalshiWorld
@@ -154,9 +156,16 @@ def test_every_frame_fits_the_asyncapi_file(shared, world):
     made = session(world)
     world.order("alice", "ask", "0.60")
     frames = subscribe(
-        world, made, "orderbook_delta", "trade", "fill", "user_orders", market_tickers=[HOME]
+        world,
+        made,
+        *("orderbook_delta", "trade", "fill", "user_orders", "ticker", "market_positions"),
+        market_tickers=[HOME],
     )
+    frames += subscribe(world, made, "market_lifecycle_v2")
     world.order("bob", "bid", "0.60", "4.00")
+    (series,), (event,) = world.exchange.series.values(), world.exchange.events.values()
+    world.exchange.change_fees(series, event=event, at=world.clock.now(), multiplier=Decimal(2))
+    life.expire(world.exchange, now=world.clock.now())
     frames += news(world, made)
     names = {
         "subscribed": "subscribedResponsePayload",
@@ -165,6 +174,9 @@ def test_every_frame_fits_the_asyncapi_file(shared, world):
         "trade": "tradePayload",
         "fill": "fillPayload",
         "user_order": "userOrderPayload",
+        "ticker": "tickerPayload",
+        "market_position": "marketPositionPayload",
+        "event_fee_update": "eventFeeUpdatePayload",
     }
     assert {frame["type"] for frame in frames} == set(names)
     for frame in frames:
@@ -173,3 +185,27 @@ def test_every_frame_fits_the_asyncapi_file(shared, world):
             error.message[:200] for error in Draft202012Validator(schema).iter_errors(frame)
         ]
         assert not problems, (frame["type"], problems)
+
+
+def test_a_ticker_is_told_when_it_changes_and_a_position_to_its_owner(world):
+    made, other = session(world), session(world, "alice")
+    first = subscribe(world, made, "ticker", market_tickers=[HOME], send_initial_snapshot=True)
+    subscribe(world, made, "market_positions")
+    subscribe(world, other, "market_positions", market_tickers=[AWAY])
+    world.order("alice", "ask", "0.60")
+    rests = news(world, made)
+    world.order("bob", "bid", "0.60", "4.00")
+    traded = news(world, made)
+    world.order("alice", "ask", "0.60", ticker=AWAY)
+
+    assert first[1]["msg"]["yes_ask_dollars"] == "1.0000"  # an empty side
+    (ticker,) = rests
+    assert (ticker["msg"]["yes_ask_dollars"], ticker["msg"]["yes_ask_size_fp"]) == (
+        "0.6000",
+        "10.00",
+    )
+    kinds = {frame["type"]: frame["msg"] for frame in traded}
+    assert kinds["market_position"]["position_fp"] == "4.00"
+    assert kinds["ticker"]["last_trade_size_fp"] == "4.00"
+    assert news(world, other) == []  # of a market that it did not name
+    assert news(world, made) == []  # nothing of its market changed
