@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -34,7 +34,9 @@ from sandbox.polymarket.exchange import Exchange as PolymarketExchange
 from sandbox.polymarket.node import Node
 from sandbox.polymarket.server import Clob
 from sandbox.polymarket.signing import keccak
+from sandbox.recorded import Happening
 from sandbox.serving import check_loopback
+from sandbox.tape import Tape
 from sandbox.world import World
 
 USERS = 3
@@ -55,7 +57,10 @@ class FundedUser:
 
 
 class Sandbox:
-    """Everything that `manage.py sandbox` starts; the same seed gives the same users and games."""
+    """Everything that `manage.py sandbox` starts; the same seed gives the same users and games.
+
+    With a `tape` the markets are those of a recording; `memory` keeps games for the next start.
+    """
 
     def __init__(
         self,
@@ -65,6 +70,7 @@ class Sandbox:
         speed: float = 1.0,
         rules: Sequence[Rule] = (),
         memory: Path | None = None,
+        tape: Iterable[Happening] | None = None,
     ) -> None:
         self.clock = Clock(start=start, speed=speed)
         self.log = EventLog()
@@ -83,12 +89,12 @@ class Sandbox:
         )
         self.calls = Calls(self.clock)
         self.users = [self._user(seed, number) for number in range(1, USERS + 1)]
-        self.world = World(
-            seed=seed,
-            start=start,
-            kalshi=self.kalshi.exchange,
-            polymarket=self.polymarket.exchange,
-        )
+        kalshi, polymarket = self.kalshi.exchange, self.polymarket.exchange
+        self.world: World | Tape
+        if tape is None:
+            self.world = World(seed=seed, start=start, kalshi=kalshi, polymarket=polymarket)
+        else:
+            self.world = Tape(tape, start=start, kalshi=kalshi, polymarket=polymarket)
         self._rules, self._seed = rules, seed
         self.world.bends.append(
             lambda at: bent.step(self.kalshi.exchange, self.polymarket.exchange, now=at)

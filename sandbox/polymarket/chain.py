@@ -49,6 +49,13 @@ def move(trade: Trade, rules: Rules, *, now: datetime) -> bool:
     return True
 
 
+def due(trade: Trade, rules: Rules) -> datetime:
+    """Return when a trade that is not final moves next."""
+    if trade.status is Settlement.MATCHED:
+        return trade.at + rules.mined_after
+    return trade.at + rules.confirmed_after * (2 if trade.status is Settlement.RETRYING else 1)
+
+
 def is_final(trade: Trade) -> bool:
     return trade.status in (Settlement.CONFIRMED, Settlement.FAILED)
 

@@ -168,6 +168,15 @@ class Exchange:
             if chain.is_final(trade):
                 del self._unsettled[place]
 
+    def next_due(self) -> datetime | None:
+        """Return when `tick` has something to do next."""
+        moments = [chain.due(trade, self.rules) for trade in self._unsettled.values()]
+        for order in self._timed.values():
+            ends = order.release_at if order.status == "DELAYED" else order.expires_at
+            moments += [ends] if ends is not None else []
+        moments += [each.starts_at for each in self._to_clear.values() if each.starts_at]
+        return min(moments, default=None)
+
     def resolve(self, condition: str, payout: tuple[Decimal, Decimal], *, now: datetime) -> None:
         """End a market: what a share of each token pays, USD."""
         market = self.markets[condition]

@@ -10,9 +10,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from backtest import happenings
+from backtest.formats import UnreadableRecording
+from backtest.resolutions import BadResolutions
 from sandbox import faults
 from sandbox.exchanges import Sandbox
 from sandbox.faults import BadScript
+from sandbox.recorded import Happening
 from sandbox.serving import NotLoopback, check_loopback
 
 PORT = 8700
@@ -25,6 +29,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--seed", type=int, default=1, help="the same seed, the same games")
         parser.add_argument("--faults", type=Path, help="a script of faults (docs/sandbox.md)")
+        parser.add_argument(
+            "--recording", type=Path, help="recorded trades and books to live again"
+        )
+        parser.add_argument("--resolutions", type=Path, help="how its markets ended (CSV)")
         parser.add_argument("--speed", type=float, default=1.0, help="times real time")
         parser.add_argument(
             "--memory", type=Path, help="a file for the games that are on when it stops"
@@ -36,7 +44,8 @@ class Command(BaseCommand):
         try:
             check_loopback(options["host"])
             rules = faults.read(options["faults"]) if options["faults"] else []
-        except (BadScript, NotLoopback) as problem:
+            tape = _tape(options)
+        except (BadScript, NotLoopback, UnreadableRecording, BadResolutions) as problem:
             raise CommandError(str(problem)) from problem
         if not 0 < options["speed"] <= 1000:
             raise CommandError("--speed is a number over 0 and up to 1000.")
@@ -50,11 +59,21 @@ class Command(BaseCommand):
             speed=options["speed"],
             rules=rules,
             memory=options["memory"],
+            tape=tape,
         )
         self.stdout.write(_screen(made, options["host"], ports))
         with suppress(KeyboardInterrupt):
             asyncio.run(made.serve(host=options["host"], ports=ports))
         self.stdout.write("Stopped. Nothing is kept: the next start begins anew.")
+
+
+def _tape(options: dict[str, Any]) -> list[Happening] | None:
+    if options["recording"] is None:
+        return None
+    found = happenings.read([options["recording"]], results=options["resolutions"])
+    if not found:
+        raise CommandError(f"{options['recording']}: not one readable trade or book.")
+    return found
 
 
 def _check_port(host: str, port: int) -> None:
@@ -87,4 +106,5 @@ def _screen(made: Sandbox, host: str, ports: dict[str, int]) -> str:
             "",
         ]
     games = [f"{game.starts_at:%H:%M} UTC  {game.polymarket.question}" for game in made.world.games]
-    return "\n".join([*lines, "  Games", *(f"    {game}" for game in games), ""])
+    markets = ["  Games", *(f"    {game}" for game in games)] if games else ["  Markets of a tape"]
+    return "\n".join([*lines, *markets, ""])
