@@ -84,6 +84,11 @@ class Crowd:
         }
         self._count = 0
 
+    @property
+    def wallets(self) -> list[str]:
+        """Return the addresses of all whales."""
+        return [wallet.address for wallet in self._wallets.values()]
+
     def step(self, games: Sequence[Played], at: datetime) -> None:
         """Let each whale do what it does in one second; what was won is redeemed."""
         playing = [game for game in games if not game.over]

@@ -112,6 +112,7 @@ def _bet(
         transaction=f"0x{name}",
     )
     exchange.trades.append(trade)
+    market.volume += shares * paid
     if index == game.winner:
         exchange.redemptions.append(
             Redemption(

@@ -34,6 +34,7 @@ BETWEEN_GAMES = timedelta(minutes=4)
 GAME = timedelta(minutes=12)  # how long one is played, in sandbox time
 GAMES = 6  # listed at any time, before they start or while they are played
 NEW_YORK = ZoneInfo("America/New_York")  # whose date both venues give a game
+FEE_CHANGES = {"KXNFLGAME": (timedelta(minutes=20), Decimal("0.5"))}  # when, and to what
 REQUOTE = 0.35  # the chance that a venue's quotes of a game move in one step
 DRIFT = 0.35  # how far one venue may lag behind the other, in cents per step
 WALK = 0.2  # how far a fair price moves in one step before the game, in cents
@@ -92,6 +93,9 @@ class World:
         self._start, self._scheduled = start, 0
         self.bends: list[Callable[[datetime], None]] = []  # done at each step
         self.games = [self._schedule(start) for _ in range(GAMES)]
+        for name, change in FEE_CHANGES.items():
+            at = start + change[0]
+            life.announce_fees(kalshi, kalshi.series[name], at=at, multiplier=change[1])
         self.ended: deque[Game] = deque(maxlen=50)  # the latest
 
     def advance(self, now: datetime) -> None:

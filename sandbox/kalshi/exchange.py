@@ -10,7 +10,6 @@ from sandbox.book import Resting, Side
 from sandbox.kalshi import checks, refusals, wire
 from sandbox.kalshi.accounts import Member, Order, OrderStatus, Trade
 from sandbox.kalshi.collateral import affords, free_cash
-from sandbox.kalshi.fees import FeeType
 from sandbox.kalshi.listing import Event, FeeChange, Market, Series, Status
 from sandbox.kalshi.matching import match
 from sandbox.log import EventLog
@@ -75,27 +74,6 @@ class Exchange:
     def open_member(self, user_id: str, *, cash: dict[int, Decimal]) -> Member:
         member = self.members[user_id] = Member(user_id=user_id, cash=dict(cash))
         return member
-
-    def change_fees(
-        self,
-        series: Series,
-        *,
-        at: datetime,
-        event: Event | None = None,
-        fee_type: FeeType | None = None,
-        multiplier: Decimal | None = None,
-    ) -> FeeChange:
-        """Announce other fees of a series, or of one event of it, from a time on."""
-        change = FeeChange(
-            change_id=self.new_id("fees"),
-            series=series,
-            event=event,
-            fee_type=fee_type,
-            multiplier=multiplier,
-            at=at,
-        )
-        self.fee_changes.append(change)
-        return change
 
     def market(self, ticker: str, *, shard: int | None = None) -> Market:
         """Return a market; a wrong shard hosts no such market."""

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from sandbox.kalshi.accounts import Member
 from sandbox.kalshi.exchange import Exchange
-from sandbox.kalshi.listing import Market, Status
+from sandbox.kalshi.fees import FeeType
+from sandbox.kalshi.listing import Event, FeeChange, Market, Series, Status
 
 ZERO, ONE = Decimal(0), Decimal(1)
 NEW_YORK = ZoneInfo("America/New_York")
@@ -25,6 +26,28 @@ def expire(exchange: Exchange, *, now: datetime) -> None:
     for market in exchange.markets.values():
         if market.status is Status.ACTIVE and market.closes_at <= now:
             close(exchange, market.ticker, now=now)
+
+
+def announce_fees(
+    exchange: Exchange,
+    series: Series,
+    *,
+    at: datetime,
+    event: Event | None = None,
+    fee_type: FeeType | None = None,
+    multiplier: Decimal | None = None,
+) -> FeeChange:
+    """Announce other fees of a series, or of one event of it, from a time on."""
+    change = FeeChange(
+        change_id=exchange.new_id("fees"),
+        series=series,
+        event=event,
+        fee_type=fee_type,
+        multiplier=multiplier,
+        at=at,
+    )
+    exchange.fee_changes.append(change)
+    return change
 
 
 def _change_fees(exchange: Exchange, *, now: datetime) -> None:

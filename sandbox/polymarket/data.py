@@ -9,16 +9,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.polymarket import ranking, wire
+from sandbox.polymarket import holdings, ranking, wire
 from sandbox.polymarket.exchange import Exchange
-from sandbox.polymarket.markets import Market
 from sandbox.polymarket.paging import BadQuestion, old_list, page, seconds
 from sandbox.polymarket.ranking import worth
 from sandbox.polymarket.rows import Leg, Redemption, Trade
 from sandbox.polymarket.server import Clob
 from sandbox.polymarket.wallets import Wallet
 
-DUST = Decimal("0.1")  # positions under this many shares are not shown
 MILLION = 1_000_000
 
 Row = dict[str, Any]
@@ -49,7 +47,10 @@ def app(clob: Clob) -> Starlette:
     return Starlette(
         routes=[
             *(endpoint(f"/v2/{name}", rows, old=False) for name, rows in reads.items()),
-            *(endpoint(f"/{name}", rows, old=True) for name, rows in reads.items()),
+            *(
+                endpoint(f"/{name}", rows, old=True)
+                for name, rows in {**reads, "positions": old_positions}.items()
+            ),
             endpoint("/v2/resolutions", resolutions, old=False),
             endpoint("/v2/value", value, old=False),
             endpoint("/v2/leaderboard", _leaderboard(clob), old=False),
@@ -98,11 +99,23 @@ def activity(exchange: Exchange, request: Request) -> list[Row]:
 
 
 def positions(exchange: Exchange, request: Request) -> list[Row]:
+    """Return what one wallet holds, or with `status=CLOSED` what it held."""
+    wallet, status = _wallet(exchange, request), request.query_params.get("status", "").upper()
+    rows = [
+        {**holdings.row(each, name=wallet.name), "proxy_wallet": wallet.address}
+        for each in holdings.holdings(exchange, wallet.address)
+    ]
+    if status:
+        return [each for each in rows if each["status"] == status]
+    return [each for each in rows if each["status"] != "CLOSED"]
+
+
+def old_positions(exchange: Exchange, request: Request) -> list[Row]:
     wallet = _wallet(exchange, request)
     return [
-        _position(exchange.by_token[token], token, shares)
-        for token, shares in wallet.shares.items()
-        if shares >= DUST
+        holdings.old_row(each, wallet.address)
+        for each in holdings.holdings(exchange, wallet.address)
+        if each.is_open
     ]
 
 
@@ -139,13 +152,15 @@ def resolutions(exchange: Exchange, request: Request) -> list[Row]:
             "condition_id": market.condition,
             "status": "resolved" if market.payout else "initialized",
             "was_disputed": False,
+            "extended_review": False,
+            "new_version_q": True,
             "proposed_price": "69",  # not set
             "reproposed_price": "69",
             "price": wire.plain(market.payout[0]) if market.payout else "69",
             "payouts": [int(part * MILLION) for part in market.payout or ()],
             "transaction_hash": "",
-            "log_index": 0,
-            "last_update_timestamp": (
+            "log_index": "0",
+            "last_update_timestamp": str(
                 int(market.resolved_at.timestamp()) if market.resolved_at else 0
             ),
             "expected_settlement_time": None,
@@ -207,28 +222,6 @@ def _redeemed(each: Redemption) -> Row:
         "transaction_hash": "0x" + f"{int(each.at.timestamp()):064x}",
         "type": "REDEEM",
         "usdc_size": float(each.paid),
-    }
-
-
-def _position(market: Market, token: str, shares: Decimal) -> Row:
-    index, price = market.index(token), worth(market, token)
-    return {
-        "proxy_wallet": "",
-        "token_id": token,
-        "condition_id": market.condition,
-        "current_size": float(shares),
-        "current_price": float(price),
-        "current_value": float(shares * price),
-        "status": "REDEEMABLE" if market.payout else "OPEN",
-        "redeemable": market.payout is not None,
-        "negative_risk": market.neg_risk,
-        "title": market.question,
-        "slug": market.slug,
-        "event_slug": market.slug,
-        "outcome": market.outcomes[index],
-        "outcome_index": index,
-        "opposite_outcome": market.outcomes[1 - index],
-        "opposite_token_id": market.tokens[1 - index],
     }
 
 

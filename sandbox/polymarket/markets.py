@@ -40,6 +40,7 @@ class Market:
     resolved_at: datetime | None = None
     last_price: Decimal | None = None  # of token 0
     last_side: str = ""
+    volume: Decimal = Decimal(0)  # USD traded
     book: Book = field(default_factory=Book)
 
     @property

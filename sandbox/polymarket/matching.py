@@ -86,6 +86,7 @@ def _trade(
     order.paid += paid
     market.last_price = meets[-1][0].price
     market.last_side = "BUY" if order.buy else "SELL"
+    market.volume += paid
     market.follow_tick()
     trade = Trade(
         trade_id=str(uuid.uuid5(NAMESPACE, f"trade:{exchange.next_match()}")),

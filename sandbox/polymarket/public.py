@@ -15,13 +15,7 @@ def book(call: Call) -> dict[str, Any]:
 
 
 def books(call: Call) -> list[dict[str, Any]]:
-    rows = requests.json_of(call.body)
-    tokens = [str(row.get("token_id")) for row in rows if isinstance(row, dict)]
-    return [
-        wire.book(call.exchange.by_token[token], token, at=call.now)
-        for token in tokens
-        if token in call.exchange.by_token
-    ]
+    return [wire.book(call.exchange.by_token[token], token, at=call.now) for token in _named(call)]
 
 
 def price(call: Call) -> dict[str, str]:
@@ -40,6 +34,37 @@ def midpoint(call: Call) -> dict[str, str]:
 def spread(call: Call) -> dict[str, str]:
     bid, ask = _touch(call)
     return {"spread": wire.plain(ask - bid)}
+
+
+def spreads(call: Call) -> dict[str, str]:
+    """Return the spread of each token that has both sides."""
+    found = {}
+    for token in _named(call):
+        bid, ask = _sides(call, token)
+        if bid is not None and ask is not None:
+            found[token] = wire.plain(ask - bid)
+    return found
+
+
+def midpoints(call: Call) -> dict[str, str]:
+    found = {}
+    for token in _named(call):
+        bid, ask = _sides(call, token)
+        if bid is not None and ask is not None:
+            found[token] = wire.plain((bid + ask) / 2)
+    return found
+
+
+def prices_history(call: Call) -> dict[str, Any]:
+    """Return what a token traded at, oldest first, one point a minute."""
+    token = call.query.get("market", "")
+    market = call.market(token)
+    points: dict[int, float] = {}
+    for trade in call.exchange.trades:
+        if trade.market is market:
+            own = trade.taker.price if trade.taker.order.token == token else 1 - trade.taker.price
+            points[int(trade.at.timestamp()) // 60 * 60] = float(own)
+    return {"history": [{"t": at, "p": price} for at, price in sorted(points.items())]}
 
 
 def last_trade(call: Call) -> dict[str, str]:
@@ -83,10 +108,19 @@ def by_token(call: Call) -> dict[str, Any]:
     }
 
 
-def _touch(call: Call) -> tuple[Decimal, Decimal]:
-    token = call.query.get("token_id", "")
+def _named(call: Call) -> list[str]:
+    rows = requests.json_of(call.body)
+    tokens = [str(row.get("token_id")) for row in rows if isinstance(row, dict)]
+    return [token for token in tokens if token in call.exchange.by_token]
+
+
+def _sides(call: Call, token: str) -> tuple[Decimal | None, Decimal | None]:
     market = call.market(token)
-    bid, ask = wire.best(market, token, buy=True), wire.best(market, token, buy=False)
+    return wire.best(market, token, buy=True), wire.best(market, token, buy=False)
+
+
+def _touch(call: Call) -> tuple[Decimal, Decimal]:
+    bid, ask = _sides(call, call.query.get("token_id", ""))
     if bid is None or ask is None:
         raise Refused("No orderbook exists for the requested token id", status=404)
     return bid, ask

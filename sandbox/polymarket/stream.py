@@ -64,6 +64,9 @@ class MarketSession:
                         "timestamp": at,
                     }
                 )
+                told = {change["asset_id"] for change in changes}
+                for token in sorted(told):
+                    frames += self._touch(market, token, at)
         trades, self._trades = self._exchange.trades[self._trades :], len(self._exchange.trades)
         return frames + [
             _last_trade(trade) for trade in trades if trade.taker.order.token in self._seen
@@ -112,6 +115,23 @@ class MarketSession:
                 }
             )
         return frames
+
+    def _touch(self, market: Market, token: str, at: str) -> list[Frame]:
+        """Return the best bid and ask of a token, for those who asked for more than books."""
+        bid, ask = wire.best(market, token, buy=True), wire.best(market, token, buy=False)
+        if not self._custom or bid is None or ask is None:
+            return []
+        return [
+            {
+                "event_type": "best_bid_ask",
+                "market": market.condition,
+                "asset_id": token,
+                "best_bid": wire.plain(bid),
+                "best_ask": wire.plain(ask),
+                "spread": wire.plain(ask - bid),
+                "timestamp": at,
+            }
+        ]
 
     def _changes(self, market: Market, token: str) -> list[dict[str, str]]:
         before, after = self._seen[token], _ladder(market, token)
@@ -167,6 +187,7 @@ class UserSession:
             return []
         row = wire.trade(trade, key=self._key)
         status = fields.get("status", "MATCHED")
+        row |= {"type": "TRADE", "trade_owner": trade.taker.order.key}
         row |= {"event_type": "trade", "status": str(status), "timestamp": str(milliseconds(now))}
         orders = [_order(order, "UPDATE", now=now) for order in legs]
         return [*orders, row] if kind == "polymarket.matched" else [row]

@@ -28,7 +28,7 @@ def book(market: Market, token: str, *, at: datetime) -> dict[str, Any]:
         for name, levels in (("bids", bids), ("asks", asks))
     }
     last = market.last_price
-    return {
+    found = {
         "market": market.condition,
         "asset_id": token,
         "timestamp": str(milliseconds(at)),
@@ -39,6 +39,7 @@ def book(market: Market, token: str, *, at: datetime) -> dict[str, Any]:
         "neg_risk": market.neg_risk,
         "last_trade_price": plain(market.own_price(token, last)) if last is not None else "",
     }
+    return found if market.version == "v1" else {**found, "version": market.version}
 
 
 def digest(token: str, levels: object) -> str:
@@ -64,6 +65,9 @@ def compact(market: Market) -> dict[str, Any]:
         "cbos": market.clears_book,
         "sd": market.delay,
         "v": market.version,
+        "aot": "2026-01-01T00:00:00Z",
+        "itode": True,
+        "r": {"mi": 50, "ma": 4.5, "moas": 30},
     }
     if market.starts_at is not None:
         answer["gst"] = market.starts_at.isoformat().replace("+00:00", "Z")
@@ -156,6 +160,7 @@ def _maker(leg: Leg) -> dict[str, Any]:
         "fee_rate_bps": "",
         "asset_id": order.token,
         "outcome": order.market.outcomes[order.market.index(order.token)],
+        "outcome_index": order.market.index(order.token),
         "side": "BUY" if order.buy else "SELL",
     }
 

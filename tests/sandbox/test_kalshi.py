@@ -390,10 +390,15 @@ def test_the_fee_of_each_fill_follows_the_published_vectors(shared):
 def test_fees_change_at_their_time_for_a_series_and_for_one_event(world):
     (series,), (event,) = world.exchange.series.values(), world.exchange.events.values()
     soon = world.clock.now() + timedelta(minutes=5)
-    world.exchange.change_fees(series, at=soon, multiplier=Decimal("0.5"))
-    world.exchange.change_fees(series, event=event, at=soon, multiplier=Decimal(0))
-    world.exchange.change_fees(
-        series, event=event, at=soon + timedelta(minutes=5), fee_type=None, multiplier=None
+    life.announce_fees(world.exchange, series, at=soon, multiplier=Decimal("0.5"))
+    life.announce_fees(world.exchange, series, event=event, at=soon, multiplier=Decimal(0))
+    life.announce_fees(
+        world.exchange,
+        series,
+        event=event,
+        at=soon + timedelta(minutes=5),
+        fee_type=None,
+        multiplier=None,
     )
     fees, announced = [], []
     for _ in range(3):

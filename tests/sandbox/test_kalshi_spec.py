@@ -29,9 +29,9 @@ def lived() -> KalshiWorld:
     (series,) = world.exchange.series.values()
     (event,) = world.exchange.events.values()
     now = world.clock.now()
-    world.exchange.change_fees(series, at=now, multiplier=Decimal("0.5"))
-    world.exchange.change_fees(series, at=now + timedelta(days=3), multiplier=Decimal(1))
-    world.exchange.change_fees(series, event=event, at=now, multiplier=Decimal("0.25"))
+    life.announce_fees(world.exchange, series, at=now, multiplier=Decimal("0.5"))
+    life.announce_fees(world.exchange, series, at=now + timedelta(days=3), multiplier=Decimal(1))
+    life.announce_fees(world.exchange, series, event=event, at=now, multiplier=Decimal("0.25"))
     return world
 
 

@@ -164,7 +164,9 @@ def test_every_frame_fits_the_asyncapi_file(shared, world):
     frames += subscribe(world, made, "market_lifecycle_v2")
     world.order("bob", "bid", "0.60", "4.00")
     (series,), (event,) = world.exchange.series.values(), world.exchange.events.values()
-    world.exchange.change_fees(series, event=event, at=world.clock.now(), multiplier=Decimal(2))
+    life.announce_fees(
+        world.exchange, series, event=event, at=world.clock.now(), multiplier=Decimal(2)
+    )
     life.expire(world.exchange, now=world.clock.now())
     frames += news(world, made)
     names = {

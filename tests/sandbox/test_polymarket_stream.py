@@ -58,7 +58,9 @@ def test_an_order_and_its_trade_are_told_until_the_chain_confirms():
     wait(world, 10)
 
     frames = mine.happened(now=world.clock.now())
-    told = [frame.get("type", frame["status"]) for frame in frames]
+    told = [
+        frame["type"] if frame["event_type"] == "order" else frame["status"] for frame in frames
+    ]
     assert told == ["PLACEMENT", "UPDATE", "MATCHED", "MINED", "CONFIRMED"]
     assert {frame["trader_side"] for frame in frames if frame["event_type"] == "trade"} == {"TAKER"}
     assert other.happened(now=world.clock.now()) == []
