@@ -52,6 +52,7 @@ class FundedUser:
     name: str
     wallet: str  # an address that its own key signs for
     wallet_key: str
+    relayer_key: str  # for the wallet's own address
     kalshi_key_id: str
     kalshi_key: str  # PEM
 
@@ -156,6 +157,8 @@ class Sandbox:
         public = PrivateKey(secret).public_key.format(compressed=False)
         address = "0x" + keccak(public[1:])[12:].hex()
         self.polymarket.exchange.open_wallet(address, cash=CASH)
+        relayer_key = f"relayer-{hashlib.sha256(secret).hexdigest()[:24]}"
+        self.polymarket.exchange.relayer_keys[address] = relayer_key
         key = ed25519.Ed25519PrivateKey.from_private_bytes(secret)
         self.kalshi.exchange.open_member(name, cash=dict.fromkeys(range(4), CASH / 4))
         self.kalshi.keys.add(
@@ -174,6 +177,7 @@ class Sandbox:
             name=name,
             wallet=address,
             wallet_key="0x" + secret.hex(),
+            relayer_key=relayer_key,
             kalshi_key_id=f"sandbox-{number}",
             kalshi_key=pem.decode(),
         )

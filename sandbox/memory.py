@@ -11,9 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from sandbox.games import Game
 from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import Market
-from sandbox.world import Game
 
 ONE = Decimal(1)
 MOST = 200  # games that are kept after they were decided

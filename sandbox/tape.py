@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sandbox.book import Side
+from sandbox.games import Game
 from sandbox.kalshi import life
 from sandbox.kalshi.exchange import Exchange as KalshiExchange
 from sandbox.kalshi.exchange import Placing
@@ -22,7 +23,7 @@ from sandbox.polymarket.markets import Market
 from sandbox.polymarket.rows import Order, Refused
 from sandbox.polymarket.wallets import Wallet
 from sandbox.recorded import Ended, Happening, Quoted, condition_of, market_of, token_of, when
-from sandbox.world import HOUSE, RICH, Game
+from sandbox.world import HOUSE, RICH
 from venues import types
 from venues.types import Book, Trade
 

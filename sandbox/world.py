@@ -5,7 +5,6 @@ venues around a hidden fair price. The same seed and the same clock give the sam
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo
 from sandbox import history
 from sandbox.book import Side
 from sandbox.crowd import WHALES, Crowd
+from sandbox.games import GAME, Game
 from sandbox.kalshi import life
 from sandbox.kalshi.exchange import Exchange as KalshiExchange
 from sandbox.kalshi.exchange import Placing
@@ -31,7 +31,6 @@ RICH = Decimal(10_000_000)
 STEP = timedelta(seconds=1)
 FIRST_GAME = timedelta(minutes=8)
 BETWEEN_GAMES = timedelta(minutes=4)
-GAME = timedelta(minutes=12)  # how long one is played, in sandbox time
 GAMES = 6  # listed at any time, before they start or while they are played
 NEW_YORK = ZoneInfo("America/New_York")  # whose date both venues give a game
 FEE_CHANGES = {"KXNFLGAME": (timedelta(minutes=20), Decimal("0.5"))}  # when, and to what
@@ -39,32 +38,6 @@ REQUOTE = 0.35  # the chance that a venue's quotes of a game move in one step
 DRIFT = 0.35  # how far one venue may lag behind the other, in cents per step
 WALK = 0.2  # how far a fair price moves in one step before the game, in cents
 PLAY = 6  # times as far while it is played
-
-
-@dataclass(slots=True, kw_only=True)
-class Game:
-    """One game, with the price that nobody sees."""
-
-    league: League
-    away: Team
-    home: Team
-    starts_at: datetime
-    fair: float  # that the away team wins, in cents
-    luck: float  # the away team wins if its price is above this at the end, in cents
-    polymarket: PolymarketMarket
-    kalshi: tuple[KalshiMarket, KalshiMarket]  # away, home
-    lag: dict[str, float] = field(default_factory=dict)  # in cents, by venue
-    quotes: dict[str, list[str]] = field(default_factory=dict)  # order ids, by venue
-    over: bool = False
-
-    @property
-    def ends_at(self) -> datetime:
-        return self.starts_at + GAME
-
-    @property
-    def winner(self) -> int:
-        """Return the outcome that would win if the game ended now: 0 for the away team."""
-        return 0 if self.luck < self.fair else 1
 
 
 class World:

@@ -9,9 +9,10 @@ from accounts.models import User
 from backtest import demo
 from markets.models import Feed, Market, Resolution
 from sandbox.exchanges import Sandbox
+from sandbox.games import GAME
 from sandbox.polymarket.rows import Settlement
 from sandbox.serving import serving
-from sandbox.world import FIRST_GAME, GAME
+from sandbox.world import FIRST_GAME
 from tests.world import assert_invariants
 from trading.models import Decision, Fill, Order, Position
 from trading.watching import Watch

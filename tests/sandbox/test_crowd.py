@@ -7,10 +7,11 @@ import pytest
 
 from sandbox.crowd import WHALES
 from sandbox.exchanges import Sandbox
+from sandbox.games import GAME
 from sandbox.history import DAYS
 from sandbox.polymarket.rows import Settlement
 from sandbox.serving import serving
-from sandbox.world import FIRST_GAME, GAME
+from sandbox.world import FIRST_GAME
 
 START = datetime(2026, 11, 21, 18, tzinfo=UTC)
 

@@ -12,7 +12,8 @@ import pytest
 
 from sandbox.book import Side
 from sandbox.exchanges import Sandbox
-from sandbox.world import FIRST_GAME, GAME, HOUSE, Game
+from sandbox.games import GAME, Game
+from sandbox.world import FIRST_GAME, HOUSE
 
 START = datetime(2026, 11, 21, 18, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parent.parent.parent
