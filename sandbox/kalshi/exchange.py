@@ -93,7 +93,8 @@ class Exchange:
             raise refusals.invalid_price()
         order = self._new_order(member, market, asked, now=now)
         checks.reduces(self, member, asked)
-        if not affords(self.markets, member, order):
+        # The house has money without end, and too many orders to count at each of them.
+        if not member.invented and not affords(self.markets, member, order):
             raise refusals.insufficient_balance()
         checks.crossing(self, market, order, asked)
         member.client_ids.add(order.client_order_id)

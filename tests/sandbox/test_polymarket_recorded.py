@@ -58,11 +58,11 @@ def recorded(shared: Any, name: str) -> Any:
 
 @pytest.fixture(scope="module")
 def catalogue():
-    """The invented world over HTTP: games, whales and their past."""
+    """What the invented world answers over HTTP, with its games, whales and their past."""
     made = Sandbox(seed=1, start=START, speed=0)
     made.world.advance(START + timedelta(minutes=2))
     with serving(made.apps()["polymarket"]) as url:
-        yield url, made
+        yield answers(url, made)
 
 
 def ask(url: str, path: str, **query: Any) -> Any:
@@ -139,9 +139,7 @@ KINDS = [
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_public_answer_has_the_recorded_keys_and_types(shared, catalogue, name):
-    assert deviations(recorded(shared, name), answers(*catalogue)[name]) == DEVIATIONS.get(
-        name, set()
-    )
+    assert deviations(recorded(shared, name), catalogue[name]) == DEVIATIONS.get(name, set())
 
 
 def deviations(before: Any, found: Any) -> set[str]:
