@@ -72,6 +72,7 @@ def sandbox() -> Source:
     base = f"http://127.0.0.1:{port}"
     # The children inherit these: nothing in this run asks the real exchange.
     os.environ |= {f"POLYMARKET_{name}_URL": base for name in ("CLOB", "GAMMA", "DATA")}
+    os.environ["POLYMARKET_ACTIVITY_URL"] = f"ws://127.0.0.1:{port}/"
     feed = _sandbox_feed()
     owner, _ = demo.ensure_user(password_file=password_file())
     demo.ensure_accounts(feed=feed, owner=owner, now=feed.started_at)

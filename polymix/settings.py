@@ -32,6 +32,9 @@ APPROVAL_MINUTES = env.int("APPROVAL_MINUTES", default=5)
 # --- venues: the sandbox's addresses stand in for the real ones --------------------------------
 POLYMARKET_CLOB_URL = env.str("POLYMARKET_CLOB_URL", default="https://clob.polymarket.com")
 POLYMARKET_GAMMA_URL = env.str("POLYMARKET_GAMMA_URL", default="https://gamma-api.polymarket.com")
+POLYMARKET_ACTIVITY_URL = env.str(
+    "POLYMARKET_ACTIVITY_URL", default="wss://ws-live-data.polymarket.com"
+)
 POLYMARKET_DATA_URL = env.str("POLYMARKET_DATA_URL", default="https://data-api.polymarket.com")
 
 # --- Django --------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ killed goes on from the moment it last read.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -22,6 +22,7 @@ from trading import orders
 from trading.domain.order_state import WORKING
 from trading.hands import Hands, OwnHands
 from trading.models import Order
+from venues.polymarket.feed import Push
 from venues.polymarket.markets import Listing
 from venues.polymarket.public import Public
 from venues.types import Book, Trade
@@ -32,6 +33,7 @@ from whales.models import Whale
 log = logging.getLogger(__name__)
 
 OVERLAP = timedelta(minutes=2)  # read again each time: news reach an index late and out of order
+RECONCILE = timedelta(seconds=30)  # between two reads beside a push that is live
 LISTED = timedelta(seconds=15)  # how old what the catalogue says of a market may be
 LOOK_FOR_ENDS = timedelta(seconds=5)
 
@@ -55,6 +57,7 @@ class Watch:
     public: Public
     now: Callable[[], datetime]  # the database's clock
     hands: Hands = field(default_factory=OwnHands)
+    push: Push | None = None
 
     def __post_init__(self) -> None:
         self._window = timedelta(seconds=settings.SIGNAL_WINDOW_SECONDS)
@@ -64,6 +67,8 @@ class Watch:
         self._books: dict[str, Book] = {}
         self._seen = live.Seen()
         self._looked_for_ends: datetime | None = None
+        self._read_at: datetime | None = None
+        self._was_live = False
 
     def step(self) -> None:
         """Do everything that is due now. Raises Unreadable where the venue does not answer."""
@@ -76,19 +81,38 @@ class Watch:
         self._look_for_ends()
 
     def _read_trades(self) -> None:
-        """Store what followed whales did since the last look, each trade once."""
-        now = self.now()
-        since = (self.feed.clock_at or now) - OVERLAP
-        fresh: list[Trade] = []
-        for address in self._followed():
-            fresh += [
-                each for each in self.public.trades(address, since=since) if self._is_new(each)
-            ]
+        """Store what followed whales did since the last look, each trade once.
+
+        The push brings trades at once; the Data API is read where it may have missed some. Only
+        that moves the moment from which a restart reads again.
+        """
+        now, followed = self.now(), self._followed()
+        found, clock_at = self._pushed(followed), self.feed.clock_at
+        if self._must_read(now):
+            since = (clock_at or now) - OVERLAP
+            for address in followed:
+                found += self.public.trades(address, since=since)
+            self._read_at = clock_at = now
+        fresh = [each for each in found if self._is_new(each)]
         fresh.sort(key=lambda trade: (trade.at, trade.transaction, trade.counter))
         position = self.feed.position + len(fresh)
-        self._ingest.store(fresh, moved=Moved(feed=self.feed.pk, position=position, clock_at=now))
-        self.feed.position, self.feed.clock_at = position, now
-        self._known = {key: at for key, at in self._known.items() if at > since - OVERLAP}
+        moved = Moved(feed=self.feed.pk, position=position, clock_at=clock_at)
+        self._ingest.store(fresh, moved=moved)
+        self.feed.position, self.feed.clock_at = position, clock_at
+        forget = now - 2 * max(OVERLAP, RECONCILE)
+        self._known = {key: at for key, at in self._known.items() if at > forget}
+
+    def _pushed(self, followed: Collection[str]) -> list[Trade]:
+        if self.push is None:
+            return []
+        self.push.want(followed)
+        return self.push.take()
+
+    def _must_read(self, now: datetime) -> bool:
+        """Tell whether the push may have missed something: it is down, was down, or time passed."""
+        live = self.push is not None and self.push.is_live
+        came_back, self._was_live = live and not self._was_live, live
+        return not live or came_back or self._read_at is None or now - self._read_at >= RECONCILE
 
     def _followed(self) -> list[str]:
         found = Whale.objects.filter(follows__paused=False, own=False).distinct()

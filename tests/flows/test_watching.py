@@ -152,3 +152,51 @@ def test_games_end_by_themselves_and_their_markets_resolve(life):
             assert market.status == Market.Status.RESOLVED
             assert exchange.markets[condition].payout is not None
     assert_invariants()
+
+
+class Spoken:
+    """A push that says what a test puts into it."""
+
+    def __init__(self) -> None:
+        self.is_live = True
+        self.trades = []
+        self.wanted = set()
+
+    def want(self, wallets):
+        self.wanted = set(wallets)
+
+    def take(self):
+        found, self.trades = self.trades, []
+        return found
+
+
+def test_a_trade_that_both_the_push_and_the_data_api_bring_is_stored_once(life):
+    life.watch.push = Spoken()
+    life.live(1)
+    asked = []
+    read = life.public.trades
+
+    def counted(wallet, *, since=None):
+        asked.append(wallet)
+        return read(wallet, since=since)
+
+    life.public.trades = counted
+    told = 0
+    for _ in range(40):
+        life.made.clock.move(timedelta(seconds=1))
+        life.made.world.advance(life.made.clock.now())
+        for wallet in life.watch.push.wanted:
+            since = life.made.clock.now() - timedelta(seconds=5)
+            life.watch.push.trades += read(wallet, since=since)  # again and again
+        told += len(life.watch.push.trades)
+        life.watch.step()
+
+    stored = WhaleTrade.objects.filter(at__gt=life.made.world._start)
+    assert told > stored.count() > 0
+    assert not stored.values("transaction").annotate(n=Count("id")).filter(n__gt=1).exists()
+    assert 0 < len(asked) <= 2 * len(life.watch.push.wanted)  # reconciled, not polled
+    life.watch.push.is_live = False
+    before = len(asked)
+    life.live(3)
+    assert len(asked) == before + 3 * len(life.watch.push.wanted)  # down: every step reads
+    assert_invariants()

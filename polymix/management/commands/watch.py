@@ -18,6 +18,7 @@ from polymix.hands import CeleryHands
 from trading.hands import Hands, OwnHands
 from trading.watching import Watch
 from venues.errors import Unreadable
+from venues.polymarket.feed import Push
 from venues.polymarket.public import Addresses, Public
 from whales.discovery import discover
 from whales.models import Follow
@@ -46,10 +47,13 @@ class Command(BaseCommand):
         with Public(addresses()) as public:
             _until_done(lambda: _follow_the_best(feed, public), stopping)
             hands: Hands = OwnHands() if options["hands"] == "own" else CeleryHands()
-            watch = Watch(feed=feed, public=public, now=clock.database_now, hands=hands)
+            push = Push(settings.POLYMARKET_ACTIVITY_URL)
+            watch = Watch(feed=feed, public=public, now=clock.database_now, hands=hands, push=push)
+            push.start()
             while not stopping:
                 _until_done(watch.step, stopping)
                 time.sleep(STEP_SECONDS)
+            push.close()
 
 
 def addresses() -> Addresses:
