@@ -99,8 +99,7 @@ def _feed(paths: Sequence[Path], scan: Scan, assumed: Mapping[str, float] | None
         },
     )
     if not made:
-        feed.started_at = now  # the newest feed is the current one
-        feed.save(update_fields=["started_at"])
+        clock.make_current(feed)
     return feed
 
 

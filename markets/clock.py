@@ -14,6 +14,12 @@ def current_feed() -> Feed | None:
     return Feed.objects.order_by("-started_at", "-pk").first()
 
 
+def make_current(feed: Feed) -> None:
+    """Let a feed be the one that pages, commands and tasks speak of: the newest."""
+    feed.started_at = database_now()
+    feed.save(update_fields=["started_at"])
+
+
 def now() -> datetime:
     feed = current_feed()
     if feed is not None and feed.kind == Feed.Kind.RECORDING and feed.clock_at is not None:

@@ -147,9 +147,7 @@ class Crowd:
             buy=buy,
             price=price,
             shares=shares,
-            spend=None,
             kind="FAK",
-            expires_at=None,
             created_at=at,
         )
         try:

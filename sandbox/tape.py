@@ -256,8 +256,5 @@ class Tape:
             buy=buy,
             price=price,
             shares=shares,
-            spend=None,
-            kind="GTC",
-            expires_at=None,
             created_at=self._start,
         )

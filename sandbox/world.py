@@ -235,9 +235,6 @@ class World:
             buy=buy,
             price=price,
             shares=shares,
-            spend=None,
-            kind="GTC",
-            expires_at=None,
             created_at=at,
             post_only=True,
         )

@@ -43,10 +43,10 @@ class Order:
     buy: bool
     price: Decimal  # of its own token, the limit
     shares: Decimal
-    spend: Decimal | None  # USD, for a market order that buys
-    kind: str  # GTC, GTD, FOK, FAK
-    expires_at: datetime | None
     created_at: datetime
+    kind: str = "GTC"  # or GTD, FOK, FAK
+    spend: Decimal | None = None  # USD, for a market order that buys
+    expires_at: datetime | None = None
     matched: Decimal = ZERO
     paid: Decimal = ZERO  # USD, without fees
     status: str = "LIVE"

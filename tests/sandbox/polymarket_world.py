@@ -78,9 +78,6 @@ class PolymarketWorld:
             buy=buy,
             price=Decimal(price),
             shares=Decimal(shares),
-            spend=None,
-            kind="GTC",
-            expires_at=None,
             created_at=self.clock.now(),
         )
         return self.exchange.place(order, now=self.clock.now())
