@@ -1,14 +1,18 @@
 """What the venues' catalogues and books say of our markets. The only writer of those columns."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
+
+from django.db.models import Q
 
 from markets import resolutions
 from markets.models import Market, Outcome
 from markets.queries import rows
 from venues.polymarket.markets import Listing
 from venues.types import Book
+
+DISPUTED = timedelta(days=3)  # for how long a result is asked for again
 
 BIDS = """
 UPDATE markets_outcome o SET bid = new.bid, bid_at = %(now)s
@@ -28,20 +32,23 @@ def record(listings: Iterable[Listing], *, now: datetime) -> int:
         if market is None:
             continue
         _update(market, each)
-        if each.payouts is not None and market.status != Market.Status.RESOLVED:
+        if each.payouts is not None:
+            # The same vector again changes nothing; another one after the payment is a dispute.
             resolutions.resolve(
                 market=market,
                 payouts=dict(each.payouts),
                 source="Polymarket's catalogue",
                 resolved_at=min(each.resolved_at or now, now),
             )
-            ended += 1
+            ended += market.status != Market.Status.RESOLVED
     return ended
 
 
 def _update(market: Market, listing: Listing) -> None:
     """Store what the catalogue knows better than a trade's row does."""
-    known: dict[str, Any] = {"title": listing.title or market.title, "closes_at": listing.closes_at}
+    known: dict[str, Any] = {"title": listing.title or market.title}
+    if listing.closes_at is not None:
+        known["closes_at"] = listing.closes_at
     if listing.category:
         known["category"] = listing.category
     if listing.fee_rate is not None:
@@ -62,12 +69,22 @@ def _update(market: Market, listing: Listing) -> None:
     )
 
 
-def undecided(*, tokens: Sequence[str] | None = None) -> list[str]:
-    """Return markets on Polymarket that nobody knows the end of yet, oldest first."""
+def undecided() -> list[str]:
+    """Return markets on Polymarket that nobody knows the end of yet, by name."""
     found = Market.objects.filter(venue="polymarket", resolutions__isnull=True)
-    if tokens is not None:
-        found = found.filter(outcomes__token__in=tokens)
-    return list(found.order_by("pk").distinct().values_list("external_id", flat=True))
+    return list(found.order_by("external_id").values_list("external_id", flat=True))
+
+
+def to_ask(*, after: str, most: int, now: datetime) -> list[str]:
+    """Return some markets whose end is not known, or may still be disputed, in order of name.
+
+    `after` is the last one that was asked for; a shorter answer than `most` is the end of the list.
+    """
+    found = Market.objects.filter(venue="polymarket", external_id__gt=after).filter(
+        Q(resolutions__isnull=True) | Q(resolutions__resolved_at__gte=now - DISPUTED)
+    )
+    names = found.order_by("external_id").values_list("external_id", flat=True).distinct()
+    return list(names[:most])
 
 
 def record_bids(books: Mapping[str, Book], *, now: datetime) -> None:

@@ -14,6 +14,7 @@ from markets.models import Feed
 from polymix import embedded
 from polymix.progress import bar
 from polymix.supervisor import Child, python
+from trading.models import Order
 
 SANDBOX = "sandbox"  # the key of its feed
 FIRST_PORT, LAST_PORT = 8700, 8900
@@ -34,6 +35,7 @@ class NoPort(Exception):
 
 def recording(path: Path, *, resolutions: Path | None, minutes: str) -> Source:
     """Read and prepare a recording. Raises what `setting_up.set_up` raises."""
+    _refuse_beside(Feed.Kind.SANDBOX)
     with bar("Reading the recording") as progress:
         plan = setting_up.set_up(
             paths=[path.resolve()],
@@ -68,6 +70,7 @@ def sandbox() -> Source:
             "LIVE_TRADING is true, and the sandbox's invented prices are never traded with real "
             "money. Set LIVE_TRADING=false, or use another database, and start again."
         )
+    _refuse_beside(Feed.Kind.RECORDING)
     port = _free_ports()
     base = f"http://127.0.0.1:{port}"
     # The children inherit these: nothing in this run asks the real exchange.
@@ -90,6 +93,23 @@ def sandbox() -> Source:
             "  Whales     found on its leaderboard and scored by their settled bets",
         ],
     )
+
+
+def _refuse_beside(kind: Feed.Kind) -> None:
+    """Refuse to start beside another kind of feed whose work is not done: each has its own time,
+    and would end the other's orders. Raises CannotReplay.
+    """
+    other = Feed.objects.filter(kind=kind).exclude(state=Feed.State.DONE).first()
+    if other is None:
+        return
+    mine = Order.objects.holding().filter(account__in=other.accounts)
+    if mine.exists() or (kind == Feed.Kind.RECORDING and other.position):
+        raise setting_up.CannotReplay(
+            f"The {other.name} feed of this folder is not at its end, and two feeds have two "
+            "clocks. "
+            "Go on with it, or use an empty folder: POLYMIX_HOME=another-folder, then the same "
+            "command."
+        )
 
 
 def password_file() -> Path:

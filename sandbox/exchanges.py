@@ -75,14 +75,14 @@ class Sandbox:
     ) -> None:
         self.clock = Clock(start=start, speed=speed)
         self.log = EventLog()
-        bent = Bent(rules, seed=seed, start=start)
+        bent, epoch = Bent(rules, seed=seed, start=start), f"{seed} {start.isoformat()}"
         self.kalshi = Kalshi(
-            exchange=KalshiExchange(self.log, rules=bent.kalshi()),
+            exchange=KalshiExchange(self.log, rules=bent.kalshi(), epoch=epoch),
             clock=bent.clock("kalshi", self.clock),
             buckets=Buckets(PRIME),
         )
         self.polymarket = Clob(
-            exchange=PolymarketExchange(self.log, rules=bent.polymarket()),
+            exchange=PolymarketExchange(self.log, rules=bent.polymarket(), epoch=epoch),
             clock=bent.clock("polymarket", self.clock),
         )
         self.oracle = Oracle(

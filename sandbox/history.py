@@ -17,7 +17,7 @@ from sandbox.polymarket.rows import Leg, Order, Redemption, Settlement, Trade
 from sandbox.polymarket.wallets import Wallet
 from sandbox.teams import LEAGUES
 
-ONE, CENT = Decimal(1), Decimal("0.01")
+ZERO, ONE, CENT = Decimal(0), Decimal(1), Decimal("0.01")
 DAYS = 60
 GAMES_A_DAY = 6
 BETS = 0.6  # the chance that a whale bets on a game
@@ -49,7 +49,7 @@ def write(
             starts = midnight - timedelta(days=day) + timedelta(hours=14 + number)
             game = _game(draw, starts, number)
             exchange.list_market(game.market)
-            won = ONE if game.winner == 0 else ONE - ONE
+            won = ONE if game.winner == 0 else ZERO
             game.market.resolve((won, ONE - won), starts + LASTS)
             for whale in whales:
                 if draw.random() < BETS:

@@ -6,6 +6,7 @@ Everything else begins anew at each start; whoever holds shares of such a game l
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,7 @@ from sandbox.games import Game
 from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import Market
 
-ONE = Decimal(1)
+ZERO, ONE = Decimal(0), Decimal(1)
 MOST = 200  # games that are kept after they were decided
 
 
@@ -30,16 +31,20 @@ def keep(path: Path, games: Iterable[Game], decided: Iterable[dict[str, Any]]) -
 def recall(path: Path, exchange: Exchange, *, now: datetime) -> list[dict[str, Any]]:
     """List the games of the last run as decided; returns what to keep of them.
 
-    A file that cannot be read is left alone: nothing is recalled.
+    A file that cannot be read is put aside, with `.broken` after its name: nothing is recalled.
     """
     try:
         rows = json.loads(path.read_text())
         markets = [(_market(row), row["winner"]) for row in rows]
+    except FileNotFoundError:
+        return []
     except (OSError, ValueError, KeyError, TypeError):
+        with suppress(OSError):
+            path.rename(path.with_suffix(".broken"))
         return []
     for market, winner in markets:
         exchange.list_market(market)
-        won = ONE if winner == 0 else ONE - ONE
+        won = ONE if winner == 0 else ZERO
         market.resolve((won, ONE - won), now)
     return list(rows[-MOST:])
 

@@ -153,10 +153,11 @@ class Oracle:
             held = sum((position.cost for position in member.positions.values()), ZERO)
             return held + needs(self.kalshi.markets, member.resting(), member)
         wallet = self.polymarket.wallets[owner]
-        spent = ZERO
-        for order in wallet.placed.values():
-            if order.market.payout is None:
-                spent += order.paid if order.buy else -order.paid
+        markets = self.polymarket.by_token
+        held = sum(
+            (each.cost for token, each in wallet.tallies.items() if markets[token].payout is None),
+            ZERO,
+        )
         fees = sum(
             (
                 order.market.taker_fee(price=order.price, shares=order.remaining)
@@ -165,7 +166,7 @@ class Oracle:
             ),
             ZERO,
         )
-        return max(spent, ZERO) + self.polymarket.held_cash(wallet) + fees
+        return held + self.polymarket.held_cash(wallet) + fees
 
     def judge(
         self,

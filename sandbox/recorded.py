@@ -67,3 +67,18 @@ def market_of(name: str, title: str, tokens: dict[str, str]) -> Market:
         min_size=CENT,
         clears_book=False,
     )
+
+
+def share_of_first(market: Market, winner: str) -> Decimal | None:
+    """Return what a share of the first outcome pays; None for a winner that is none.
+
+    A tape may never have named the other outcome: then `No` has beaten `Yes`.
+    """
+    if winner in ("50-50", "0.5/0.5"):
+        return Decimal("0.5")
+    wanted = winner.casefold()
+    first, second = (name.casefold() for name in market.outcomes)
+    if wanted == first:
+        return Decimal(1)
+    unnamed = second == f"not {first}" and {first, wanted} == {"yes", "no"}
+    return Decimal(0) if wanted == second or unnamed else None

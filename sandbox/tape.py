@@ -22,12 +22,21 @@ from sandbox.polymarket.exchange import Exchange as PolymarketExchange
 from sandbox.polymarket.markets import Market
 from sandbox.polymarket.rows import Order, Refused
 from sandbox.polymarket.wallets import Wallet
-from sandbox.recorded import Ended, Happening, Quoted, condition_of, market_of, token_of, when
+from sandbox.recorded import (
+    Ended,
+    Happening,
+    Quoted,
+    condition_of,
+    market_of,
+    share_of_first,
+    token_of,
+    when,
+)
 from sandbox.world import HOUSE, RICH
 from venues import types
 from venues.types import Book, Trade
 
-ONE, CENT = Decimal(1), Decimal("0.01")
+ZERO, ONE, CENT = Decimal(0), Decimal(1), Decimal("0.01")
 QUOTED = Decimal(5_000)  # shares of each level that the house quotes around a trade
 LEVELS = 3
 FOREVER = timedelta(days=3650)
@@ -131,7 +140,11 @@ class Tape:
         market = self._polymarket.markets[condition_of(trade.market)]
         token = token_of(trade.token)
         price = trade.price.quantize(market.tick)
-        if not market.accepting or not market.tick <= price <= ONE - market.tick:
+        if (
+            token not in market.tokens
+            or not market.accepting
+            or not market.tick <= price <= ONE - market.tick
+        ):
             self.skipped += 1
             return
         self._withdraw(market.condition, at)
@@ -198,14 +211,11 @@ class Tape:
         market = self._polymarket.markets.get(condition_of(each.market))
         if market is None or market.payout is not None:
             return
-        if each.winner in market.outcomes:
-            won = ONE if market.outcomes[0] == each.winner else ONE - ONE
-        elif each.winner == "50-50":
-            won = Decimal("0.5")
-        else:
-            # A tape that never names the other outcome: what it names has lost.
-            won = ONE - ONE
-        self._polymarket.resolve(market.condition, (won, ONE - won), now=at)
+        first = share_of_first(market, each.winner)
+        if first is None:
+            self.skipped += 1  # a winner that nobody knows decides nothing
+            return
+        self._polymarket.resolve(market.condition, (first, ONE - first), now=at)
 
     def _wallet(self, address: str) -> Wallet:
         known = self._polymarket.wallets.get(address)

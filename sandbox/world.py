@@ -24,7 +24,7 @@ from sandbox.polymarket.markets import Market as PolymarketMarket
 from sandbox.polymarket.rows import Order, Refused
 from sandbox.teams import LEAGUES, League, Team
 
-ONE, CENT = Decimal(1), Decimal("0.01")
+ZERO, ONE, CENT = Decimal(0), Decimal(1), Decimal("0.01")
 HOUSE = "0x" + "50" * 20  # the wallet, and the member's name, of whoever quotes
 LEVELS = 4
 RICH = Decimal(10_000_000)
@@ -190,7 +190,7 @@ class World:
     def _decide(self, game: Game, at: datetime) -> None:
         """End a game: both venues learn who won."""
         game.over = True
-        first = ONE if game.winner == 0 else ONE - ONE
+        first = ONE if game.winner == 0 else ZERO
         self._polymarket.resolve(game.polymarket.condition, (first, ONE - first), now=at)
         for market, value in zip(game.kalshi, (first, ONE - first), strict=True):
             life.settle(self._kalshi, market.ticker, value=value, now=at)

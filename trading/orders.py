@@ -4,11 +4,12 @@ Each step is a conditional move or holds the order's lock, so every call is safe
 The lock order is account (RiskState), order, position.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from accounts.venues import open_venue
@@ -23,6 +24,7 @@ from venues.paper import BookAt
 from venues.protocol import Venue
 from venues.types import OrderReport, OrderRequest, OrderStatus, Side
 
+log = logging.getLogger(__name__)
 S = OrderState
 Told = tuple[UUID, OrderState, OrderState, str, str]  # order, old, new, sentence, by
 
@@ -83,7 +85,11 @@ def poll(*, order_ids: Sequence[UUID], now: datetime, book_at: BookAt | None = N
         except (Unknown, NotSent):
             continue  # a failed read is no evidence
         if sum(fill.shares for fill in report.fills) != order.filled_shares:
-            apply_evidence(order_id=order.pk, report=report, now=now)
+            try:
+                apply_evidence(order_id=order.pk, report=report, now=now)
+            except IntegrityError:
+                # Somebody else booked fills meanwhile: asked again, the answer knows of them.
+                log.info("Order %s was filled by another poller; asking again later", order.pk)
             # What one order took, the next one cannot.
             tape = Tape(asked, now=now, book_at=book_at)
         elif report.status is OrderStatus.EXPIRED and order.state in (S.LIVE, S.PARTIAL):

@@ -10,7 +10,7 @@ from django.conf import settings
 from markets.queries import rows
 from trading.models import Order
 from venues.money import ZERO
-from venues.paper import BookAt, PaperTerms, PaperVenue
+from venues.paper import BOOK, REFILLS_AFTER, BookAt, PaperTerms, PaperVenue
 from venues.types import Book, FillReport, Print, Side
 
 PRINTS = """
@@ -20,7 +20,8 @@ SELECT t.outcome_id, t.transaction, t.counter, t.side, t.price, t.shares, t.at, 
  ORDER BY t.at, t.id
 """
 TAKEN = """
-SELECT f.account_id, f.order_id, f.print_id, f.venue_fill_id, f.price, f.shares, f.fee, f.at
+SELECT f.account_id, f.order_id, f.print_id, f.venue_fill_id, f.price, f.shares, f.fee, f.at,
+       w.side, w.outcome_id
   FROM trading_fill f JOIN trading_order w ON w.id = f.order_id
  WHERE w.outcome_id = ANY(%(outcomes)s) AND w.account_id = ANY(%(accounts)s) AND f.at > %(start)s
  ORDER BY f.id
@@ -59,6 +60,20 @@ class Tape:
                 ZERO,
             )
 
+        def taken_from_books(token: str, side: Side, since: datetime) -> Decimal:
+            return sum(
+                (
+                    row["shares"]
+                    for row in self._read_fills()
+                    if (row["account_id"], row["outcome_id"])
+                    == (order.account_id, order.outcome_id)
+                    and (row["side"], row["order_id"] != order.pk) == (side.value, True)
+                    and row["print_id"].startswith(BOOK)
+                    and row["at"] >= since
+                ),
+                ZERO,
+            )
+
         def matched(client_order_id: str) -> list[FillReport]:
             return [_report(row) for row in self._read_fills() if row["order_id"] == order.pk]
 
@@ -67,6 +82,7 @@ class Tape:
             prints=prints,
             book_at=self._book_at,
             taken=taken,
+            taken_from_books=taken_from_books,
             matched=matched,
         )
 
@@ -90,7 +106,8 @@ class Tape:
     def _read_fills(self) -> list[dict[str, Any]]:
         """Return what the accounts' orders took of these outcomes, oldest first."""
         if self._fills is None:
-            key = {"outcomes": self._outcomes, "accounts": self._accounts, "start": self._start}
+            start = self._start - REFILLS_AFTER
+            key = {"outcomes": self._outcomes, "accounts": self._accounts, "start": start}
             self._fills = rows(TAKEN, key)
         return self._fills
 
@@ -109,6 +126,7 @@ def terms(fee_rate: Decimal) -> PaperTerms:
     return PaperTerms(
         latency=timedelta(seconds=float(settings.PAPER_LATENCY_SECONDS)),
         print_share=settings.PAPER_PRINT_SHARE,
+        book_share=settings.PAPER_BOOK_SHARE,
         fee_rate=fee_rate,
     )
 

@@ -3,10 +3,13 @@
 One step reads what the followed whales did, the books that matter now and what ended, and hands the
 work that falls due to the same code that a replay uses. Rows remember everything: a watch that was
 killed goes on from the moment it last read.
+
+What cannot be read costs only itself: a wallet is read at a later step, a market without a book
+has no facts and is refused. The feed counts as seen only after a step that could read everything.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -22,21 +25,33 @@ from trading import orders
 from trading.domain.order_state import WORKING
 from trading.hands import Hands, OwnHands
 from trading.models import Order
+from venues.errors import Unreadable
 from venues.polymarket.feed import Push
 from venues.polymarket.markets import Listing
 from venues.polymarket.public import Public
 from venues.types import Book, Trade
 from whales import ingest
-from whales.ingest import Moved
-from whales.models import Whale
 
 log = logging.getLogger(__name__)
 
-OVERLAP = timedelta(minutes=2)  # read again each time: news reach an index late and out of order
+OVERLAP = timedelta(minutes=6)  # read again each time: caches and indexes are minutes late
 RECONCILE = timedelta(seconds=30)  # between two reads beside a push that is live
+TRY_AGAIN = timedelta(seconds=5)  # after a read that failed
 LISTED = timedelta(seconds=15)  # how old what the catalogue says of a market may be
-LOOK_FOR_ENDS = timedelta(seconds=5)
+LOOK_FOR_ENDS = timedelta(seconds=30)
+ENDS_AT_ONCE = 100  # markets that are asked for their end in one step
 
+# Whose trades matter: somebody follows them, or still holds what was bought from them.
+WATCHED = """
+SELECT w.address FROM whales_whale w
+ WHERE NOT w.own AND (
+       EXISTS (SELECT FROM whales_follow f WHERE f.whale_id = w.id AND NOT f.paused)
+    OR EXISTS (SELECT FROM trading_order o
+                 JOIN trading_position p ON p.account_id = o.account_id
+                                        AND p.outcome_id = o.outcome_id
+                WHERE o.whale_id = w.id AND p.closed_at IS NULL))
+ ORDER BY w.id
+"""
 # Tokens whose books matter now: a whale has just traded them, somebody holds them, or wants to.
 WANTED = """
 SELECT DISTINCT o.token, m.external_id AS market
@@ -67,76 +82,104 @@ class Watch:
         self._books: dict[str, Book] = {}
         self._seen = live.Seen()
         self._looked_for_ends: datetime | None = None
-        self._read_at: datetime | None = None
-        self._was_live = False
+        self._after = ""  # the market that was asked last for its end
+        self._next_read: datetime | None = None
+        self._read_failed = False
+        self._was_live = False  # when the last whole read was made
+        self._failed: dict[str, str] = {}  # what could not be read in this step, and why
+        self._silent: set[str] = set()  # what could not be read in the step before
+        self._told: set[str] = set()  # disputes that were told in the log
 
     def step(self) -> None:
-        """Do everything that is due now. Raises Unreadable where the venue does not answer."""
-        self._read_trades()
-        self._read_books()
+        """Do everything that is due now. Raises Unreadable where nothing could be read."""
+        self._failed = {}
+        self._keep_pushed()
+        tried = self._read_trades() + self._read_books()
         now = self.now()
         for signal in ingest.close_signals(now=now, window=self._window, facts=self._facts):
             self.hands.copy(signal.pk, now=now)
         self._poll()
         self._look_for_ends()
+        self._say_what_failed()
+        if not self._failed:
+            self.feed.seen_at = now
+            self.feed.save(update_fields=["seen_at"])
+        elif len(self._failed) >= tried:
+            raise Unreadable(next(iter(self._failed.values())))
 
-    def _read_trades(self) -> None:
-        """Store what followed whales did since the last look, each trade once.
+    def _keep_pushed(self) -> None:
+        """Store what was pushed before anything else is tried."""
+        if self.push is not None:
+            self.push.want(self._watched())
+            self._store(self.push.take())
 
-        The push brings trades at once; the Data API is read where it may have missed some. Only
-        that moves the moment from which a restart reads again.
+    def _read_trades(self) -> int:
+        """Read what watched whales did, where the push may have missed it; returns how many reads
+        that took. Only a whole read moves the moment from which the next one, or a restart, begins.
         """
-        now, followed = self.now(), self._followed()
-        found, clock_at = self._pushed(followed), self.feed.clock_at
-        if self._must_read(now):
-            since = (clock_at or now) - OVERLAP
-            for address in followed:
+        now, is_live = self.now(), self.push is not None and self.push.is_live
+        waits = self._next_read is not None and now < self._next_read
+        if waits and (self._read_failed or (is_live and self._was_live)):
+            return 0
+        since = (self.feed.clock_at or now) - OVERLAP
+        watched, found = self._watched(), list[Trade]()
+        for address in watched:
+            try:
                 found += self.public.trades(address, since=since)
-            self._read_at = clock_at = now
+            except Unreadable as problem:
+                self._failed[address] = str(problem)
+        self._store(found)
+        self._read_failed = bool(self._failed)
+        self._next_read = now + (TRY_AGAIN if self._read_failed else RECONCILE)
+        if not self._read_failed:
+            self._was_live, self.feed.clock_at = is_live, now
+            self.feed.save(update_fields=["clock_at"])
+        return len(watched)
+
+    def _store(self, found: Iterable[Trade]) -> None:
+        """Store trades that are new, each once, whichever way they came."""
         fresh = [each for each in found if self._is_new(each)]
+        if not fresh:
+            return
         fresh.sort(key=lambda trade: (trade.at, trade.transaction, trade.counter))
-        position = self.feed.position + len(fresh)
-        moved = Moved(feed=self.feed.pk, position=position, clock_at=clock_at)
-        self._ingest.store(fresh, moved=moved)
-        self.feed.position, self.feed.clock_at = position, clock_at
-        forget = now - 2 * max(OVERLAP, RECONCILE)
+        stored = self._ingest.store(fresh)
+        self.feed.position += stored.new
+        self.feed.save(update_fields=["position"])
+        for each in fresh:
+            self._known[_key(each)] = each.at
+        forget = self.now() - 2 * OVERLAP
         self._known = {key: at for key, at in self._known.items() if at > forget}
 
-    def _pushed(self, followed: Collection[str]) -> list[Trade]:
-        if self.push is None:
-            return []
-        self.push.want(followed)
-        return self.push.take()
-
-    def _must_read(self, now: datetime) -> bool:
-        """Tell whether the push may have missed something: it is down, was down, or time passed."""
-        live = self.push is not None and self.push.is_live
-        came_back, self._was_live = live and not self._was_live, live
-        return not live or came_back or self._read_at is None or now - self._read_at >= RECONCILE
-
-    def _followed(self) -> list[str]:
-        found = Whale.objects.filter(follows__paused=False, own=False).distinct()
-        return list(found.order_by("pk").values_list("address", flat=True))
-
     def _is_new(self, trade: Trade) -> bool:
-        key = (trade.transaction, trade.token, trade.side.value, trade.counter)
-        new = key not in self._known
-        self._known[key] = trade.at
-        return new
+        return _key(trade) not in self._known
 
-    def _read_books(self) -> None:
+    def _watched(self) -> list[str]:
+        return [row["address"] for row in rows(WATCHED, {})]
+
+    def _read_books(self) -> int:
+        """Read the books of all wanted tokens; returns how many that are."""
         now = self.now()
         wanted = rows(WANTED, {"working": [state.value for state in WORKING]})
         self._read_listings({row["market"] for row in wanted}, now=now)
-        # A book counts as of when it was asked for: its own time may be that of its last change.
-        self._books = {
-            row["token"]: replace(self.public.book(row["token"]), at=now)
-            for row in wanted
-            if self._is_open(row["market"])
-        }
+        self._books = {}
+        tokens = [row["token"] for row in wanted if self._is_open(row["market"])]
+        for token in tokens:
+            try:
+                self._remember_past(token, now=now)
+                # It counts as of when it was asked for: its own time may be of its last change.
+                self._books[token] = replace(self.public.book(token), at=now)
+            except Unreadable as problem:
+                self._failed[token] = str(problem)
         for book in self._books.values():
             self._seen.see(book)
+        self._seen.keep(tokens)
         catalogue.record_bids(self._books, now=now)
+        return len(tokens)
+
+    def _remember_past(self, token: str, *, now: datetime) -> None:
+        """Learn a token's prices of the last day when it is looked at for the first time."""
+        if not self._seen.knows(token):
+            self._seen.remember(token, self.public.prices(token), now=now)
 
     def _read_listings(self, markets: Iterable[str], *, now: datetime) -> None:
         old = [
@@ -144,19 +187,31 @@ class Watch:
             for market in sorted(markets)
             if market not in self._listings or now - self._listings[market][0] > LISTED
         ]
-        found = self.public.listings(old) if old else []
+        kept = set(markets)
+        self._listings = {name: each for name, each in self._listings.items() if name in kept}
+        found = self._ask(old)
         self._listings |= {each.market: (now, each) for each in found}
         self._record(found, now=now)
 
+    def _ask(self, markets: list[str]) -> list[Listing]:
+        """Return what the catalogue says of markets; nothing where it does not answer."""
+        try:
+            return self.public.listings(markets) if markets else []
+        except Unreadable as problem:
+            self._failed["catalogue"] = str(problem)
+            return []
+
     def _record(self, found: Iterable[Listing], *, now: datetime) -> None:
+        ended = 0
         for each in found:
             try:
-                ended = catalogue.record([each], now=now)
+                ended += catalogue.record([each], now=now)
             except BadPayout as problem:
-                log.error("Not settled: %s", problem)
-                continue
-            if ended:
-                self.hands.settle(now=now)
+                if str(problem) not in self._told:
+                    log.error("Not settled: %s", problem)
+                    self._told.add(str(problem))
+        if ended:
+            self.hands.settle(now=now)
 
     def _is_open(self, market: str) -> bool:
         known = self._listings.get(market)
@@ -170,7 +225,7 @@ class Watch:
             book,
             liquidity=listed[1].liquidity,
             closes_at=listed[1].closes_at,
-            seen=self._seen.of(token),
+            volatility=self._seen.volatility(token, now=book.at),
             now=book.at,
         )
 
@@ -186,11 +241,22 @@ class Watch:
         return book if book is not None and book.at >= at else None
 
     def _look_for_ends(self) -> None:
-        """Ask for the end of every market that is not decided; a few at a time would never end."""
+        """Ask for the end of markets that nobody looks at now: some each time, in turn."""
         now = self.now()
         if self._looked_for_ends is not None and now - self._looked_for_ends < LOOK_FOR_ENDS:
             return
         self._looked_for_ends = now
-        undecided = catalogue.undecided()
-        if undecided:
-            self._record(self.public.listings(undecided), now=now)
+        markets = catalogue.to_ask(after=self._after, most=ENDS_AT_ONCE, now=now)
+        self._after = markets[-1] if len(markets) == ENDS_AT_ONCE else ""
+        self._record(self._ask(markets), now=now)
+
+    def _say_what_failed(self) -> None:
+        """Tell of each thing that cannot be read once, until it can be read again."""
+        for name, why in self._failed.items():
+            if name not in self._silent:
+                log.warning("Cannot read %s: %s", name, why)
+        self._silent = set(self._failed)
+
+
+def _key(trade: Trade) -> tuple[str, str, str, int]:
+    return trade.transaction, trade.token, trade.side.value, trade.counter

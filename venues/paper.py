@@ -31,11 +31,14 @@ Prints = Callable[[str, datetime, datetime], Iterable[Print]]
 BookAt = Callable[[str, datetime], Book | None]
 # Shares of a print that other orders of the same account already took.
 Taken = Callable[[str], Decimal]
+# Shares of a token and side that other orders of the same account took from books since a time.
+TakenFromBooks = Callable[[str, Side, datetime], Decimal]
 # What was matched of an order so far, by its client order id.
 Matched = Callable[[str], Sequence[FillReport]]
 
 
 BOOK = "book-"  # begins the name of an offer that comes from a book
+REFILLS_AFTER = timedelta(minutes=1)  # until then nobody has put back what was taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,7 @@ class PaperTerms:
 
     latency: timedelta
     print_share: Decimal  # the part of a printed size that we may take, 0..1
+    book_share: Decimal  # the part of a level's size that is there for us, 0..1
     fee_rate: Decimal  # fee = shares x rate x price x (1 - price), as on Polymarket
 
 
@@ -59,12 +63,14 @@ class PaperVenue:
         prints: Prints,
         book_at: BookAt,
         taken: Taken,
+        taken_from_books: TakenFromBooks,
         matched: Matched,
     ) -> None:
         self._terms = terms
         self._prints = prints
         self._book_at = book_at
         self._taken = taken
+        self._taken_from_books = taken_from_books
         self._matched = matched
 
     def place(self, request: OrderRequest) -> OrderReport:
@@ -150,7 +156,12 @@ class PaperVenue:
         ):
             return  # it went through a book once: what that one offered is not there again
         levels: Sequence[Level] = book.asks if request.side is Side.BUY else book.bids
-        for depth, level in enumerate(levels):
+        # Whoever took of this book lately finds it as thin as he left it.
+        gone = self._taken_from_books(request.token, request.side, book.at - REFILLS_AFTER)
+        for depth, found in enumerate(levels):
+            ours = money.floor_shares(found.shares * self._terms.book_share)
+            level = Level(price=found.price, shares=max(ours - gone, money.ZERO))
+            gone = max(gone - ours, money.ZERO)
             if crosses(request, price=level.price):
                 yield f"{BOOK}{book.at.isoformat()}-{depth}", level, book.at
 

@@ -39,12 +39,14 @@ def reduces(exchange: "Exchange", member: Member, asked: "Placing") -> None:
         raise refusals.nested(400, "invalid_order", details="reduce only", service="")
 
 
-def crossing(exchange: "Exchange", market: Market, order: Order, asked: "Placing") -> None:
+def crossing(
+    exchange: "Exchange", market: Market, order: Order, asked: "Placing", *, most: Decimal
+) -> None:
     meets = list(market.book.crossing(order.side, order.price))
     if asked.post_only and meets:
         raise refusals.post_only_cross()
     if asked.time_in_force == "fill_or_kill":
         there = sum((each.remaining for each in meets if each.owner != order.user_id), ZERO)
-        if there < order.remaining:
+        if min(there, most) < order.remaining:
             exchange.members[order.user_id].client_ids.add(order.client_order_id)
             raise refusals.cannot_fill()

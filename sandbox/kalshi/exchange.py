@@ -49,8 +49,9 @@ class Rules:
 class Exchange:
     """Kalshi's state. Every method takes the time; refusals are raised as `refusals.Refusal`."""
 
-    def __init__(self, log: EventLog, *, rules: Rules | None = None) -> None:
+    def __init__(self, log: EventLog, *, rules: Rules | None = None, epoch: str = "") -> None:
         self.log = log
+        self.epoch = epoch  # tells the ids of one start from those of another
         self.rules = rules or Rules()
         self.series: dict[str, Series] = {}
         self.events: dict[str, Event] = {}
@@ -96,7 +97,9 @@ class Exchange:
         # The house has money without end, and too many orders to count at each of them.
         if not member.invented and not affords(self.markets, member, order):
             raise refusals.insufficient_balance()
-        checks.crossing(self, market, order, asked)
+        most = self._most(member, order)
+        checks.crossing(self, market, order, asked, most=most)
+        self._placed += not member.invented
         member.client_ids.add(order.client_order_id)
         member.take(order)
         self.log.write(
@@ -110,11 +113,9 @@ class Exchange:
             price=order.price,
             count=order.initial,
         )
-        most = self._most(member, order)
         crossed_self = match(self, market, order, now=now, most=most)
-        if most < asked.count:  # somebody was faster
-            for each in list(market.book.crossing(order.side, order.price)):
-                self.end(self.members[each.owner].orders[each.order_id], now=now, why="")
+        if most < asked.count:
+            crossed_self |= self._someone_was_faster(market, order, now=now)
         if order.remaining and not crossed_self and asked.time_in_force == "good_till_canceled":
             market.book.add(
                 Resting(
@@ -234,12 +235,17 @@ class Exchange:
 
     def _most(self, member: Member, order: Order) -> Decimal:
         """Return how many contracts an order may take: all it wants, unless rules are bent."""
-        if member.invented:
-            return order.remaining
-        self._placed += 1
-        if self._placed not in self.rules.partial:
+        if member.invented or self._placed + 1 not in self.rules.partial:
             return order.remaining
         return (order.remaining / 2).quantize(HUNDREDTH, "ROUND_FLOOR")
+
+    def _someone_was_faster(self, market: Market, order: Order, *, now: datetime) -> bool:
+        """Let the invented take back what an order still crosses; returns whether others stay."""
+        crossed = list(market.book.crossing(order.side, order.price))
+        for each in crossed:
+            if self.members[each.owner].invented:
+                self.end(self.members[each.owner].orders[each.order_id], now=now, why="")
+        return any(not self.members[each.owner].invented for each in crossed)
 
     def _new_order(self, member: Member, market: Market, asked: Placing, *, now: datetime) -> Order:
         order_id = self.new_id("order")
@@ -291,4 +297,4 @@ class Exchange:
 
     def new_id(self, kind: str) -> str:
         self._count += 1
-        return str(uuid.uuid5(NAMESPACE, f"{kind}:{self._count}"))
+        return str(uuid.uuid5(NAMESPACE, f"{kind}:{self.epoch}:{self._count}"))

@@ -22,30 +22,19 @@ def owe(leg: Leg, *, sign: int = 1) -> None:
 def move(trade: Trade, rules: Rules, *, now: datetime) -> bool:
     """Take a trade one step on, if its time has come; returns whether it moved.
 
+    MATCHED, then MINED and CONFIRMED, or RETRYING on the way, after which it is mined or FAILED.
     Only a confirmed trade changes what wallets hold; a failed one gives everything back.
     """
-    if trade.status is Settlement.MATCHED and now >= trade.at + rules.mined_after:
-        trade.status, trade.changed_at = Settlement.MINED, now
-        trade.mined_at = now
-        trade.transaction = "0x" + hashlib.sha256(trade.trade_id.encode()).hexdigest()
-        return True
-    retried = trade.status is Settlement.RETRYING
-    wait = rules.confirmed_after * (2 if retried else 1)
-    if trade.status is Settlement.MATCHED or is_final(trade) or now < trade.at + wait:
+    if is_final(trade) or now < due(trade, rules):
         return False
-    if trade.number in rules.retries and not retried:
-        trade.status, trade.changed_at = Settlement.RETRYING, now
-        trade.mined_at = None
-        trade.transaction = "0x" + hashlib.sha256(f"{trade.trade_id}:2".encode()).hexdigest()
-        return True
-    failed = trade.number in rules.fails
-    trade.status = Settlement.FAILED if failed else Settlement.CONFIRMED
-    trade.changed_at = now
-    trade.mined_at = None if failed else trade.mined_at or now
-    for leg in (trade.taker, *trade.makers):
-        owe(leg, sign=-1)
-        if not failed:
-            _deliver(leg)
+    trade.status, trade.changed_at = _next(trade, rules), now
+    if trade.status is Settlement.MINED:
+        trade.transaction, trade.mined_at = _hash(trade), now
+    elif is_final(trade):
+        for leg in (trade.taker, *trade.makers):
+            owe(leg, sign=-1)
+            if trade.status is Settlement.CONFIRMED:
+                _deliver(leg)
     return True
 
 
@@ -53,7 +42,23 @@ def due(trade: Trade, rules: Rules) -> datetime:
     """Return when a trade that is not final moves next."""
     if trade.status is Settlement.MATCHED:
         return trade.at + rules.mined_after
-    return trade.at + rules.confirmed_after * (2 if trade.status is Settlement.RETRYING else 1)
+    if trade.status is Settlement.RETRYING and trade.number not in rules.fails:
+        return trade.at + 2 * rules.mined_after
+    return trade.at + rules.confirmed_after
+
+
+def _next(trade: Trade, rules: Rules) -> Settlement:
+    lost, again = trade.number in rules.fails, trade.number in rules.retries
+    if trade.status is Settlement.MATCHED:
+        return Settlement.RETRYING if lost or again else Settlement.MINED
+    if trade.status is Settlement.RETRYING:
+        return Settlement.FAILED if lost else Settlement.MINED
+    return Settlement.CONFIRMED
+
+
+def _hash(trade: Trade) -> str:
+    """Return the hash of the transaction that held: another one than that of a first try."""
+    return "0x" + hashlib.sha256(f"{trade.trade_id}:{trade.at.isoformat()}".encode()).hexdigest()
 
 
 def is_final(trade: Trade) -> bool:

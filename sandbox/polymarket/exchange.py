@@ -11,7 +11,7 @@ from sandbox.book import Resting
 from sandbox.log import EventLog
 from sandbox.polymarket import admission, chain
 from sandbox.polymarket.markets import Market
-from sandbox.polymarket.matching import NAMESPACE, execute
+from sandbox.polymarket.matching import NAMESPACE, execute, plan
 from sandbox.polymarket.rows import (
     OPEN,
     Leg,
@@ -30,8 +30,9 @@ MARKETABLE_MINIMUM = ONE  # USD of an order that buys at once
 class Exchange:
     """Polymarket's state. Every method takes the time; `tick` does what has fallen due."""
 
-    def __init__(self, log: EventLog, *, rules: Rules | None = None) -> None:
+    def __init__(self, log: EventLog, *, rules: Rules | None = None, epoch: str = "") -> None:
         self.log = log
+        self.epoch = epoch  # tells the ids of one start from those of another
         self.rules = rules or Rules()
         self.markets: dict[str, Market] = {}
         self.by_token: dict[str, Market] = {}
@@ -105,11 +106,12 @@ class Exchange:
                 f"invalid amount for a marketable BUY order (${order.shares * order.price:.2f}), "
                 "min size: $1"
             )
-        if not order.wallet.invented:
-            self._placed = order.number = self._placed + 1
-        self.orders[order.order_id] = order
-        order.wallet.open[order.order_id] = order.wallet.placed[order.order_id] = order
+        order.number = 0 if order.wallet.invented else self._placed + 1
         held = self._held_for(order) if crossing else timedelta(0)
+        if not held:
+            plan(self, order)  # an order that is killed was never accepted
+        self._placed = max(self._placed, order.number)
+        self.orders[order.order_id] = order.wallet.open[order.order_id] = order
         if order.expires_at is not None or held:
             self._timed[order.order_id] = order
         self.log.write(
@@ -125,12 +127,7 @@ class Exchange:
         if held:
             order.status, order.release_at = "DELAYED", now + held
             return order
-        try:
-            execute(self, order, now=now)
-        except Refused:
-            del self.orders[order.order_id], order.wallet.open[order.order_id]
-            del order.wallet.placed[order.order_id]
-            raise
+        execute(self, order, now=now)
         return order
 
     def cancel(self, key: str, order_id: str, *, now: datetime) -> str:
@@ -211,7 +208,6 @@ class Exchange:
         if order is not None and order.status not in OPEN and not order.matched:
             del self.orders[order_id]
             order.wallet.open.pop(order_id, None)
-            order.wallet.placed.pop(order_id, None)
 
     def held_cash(self, wallet: Wallet) -> Decimal:
         """Return what open orders of a wallet may still cost, USD."""
@@ -234,9 +230,10 @@ class Exchange:
         bent = self.rules.delay if order.number in self.rules.delayed else timedelta(0)
         return max(timedelta(seconds=order.market.delay), bent)
 
-    def next_match(self) -> int:
+    def new_trade_id(self) -> str:
+        """Return an id that no other trade has, not even one of another start."""
         self._matches += 1
-        return self._matches
+        return str(uuid.uuid5(NAMESPACE, f"trade:{self.epoch}:{self._matches}"))
 
     def watched(self, legs: Sequence[Leg]) -> int:
         """Return the number of a match that somebody who is not invented has part in, else 0."""
@@ -265,9 +262,9 @@ class Exchange:
             self._end(self.orders[resting.order_id], status, now=now)
 
     def withdraw(self, resting: Iterable[Resting], *, now: datetime) -> None:
-        """Let the owners of what still rests take it back."""
+        """Let those who are invented take back what still rests."""
         for each in resting:
-            if each.order_id in self.orders[each.order_id].market.book:
+            if self.orders[each.order_id].wallet.invented:
                 self._end(self.orders[each.order_id], "CANCELED", now=now)
 
     def _end(self, order: Order, status: str, *, now: datetime) -> None:

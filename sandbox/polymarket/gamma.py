@@ -16,6 +16,7 @@ from sandbox.polymarket.markets import Market
 from sandbox.polymarket.server import Clob
 
 PAGE = 100  # a longer page is cut to this
+ORDERS = ("id", "volume", "volume24hr", "liquidity", "startDate", "endDate", "startTime")
 DEEPEST = 2100  # offset lists go no further
 Row = dict[str, Any]
 Rows = Callable[[Exchange, Request], list[Row]]
@@ -90,11 +91,13 @@ def markets(exchange: Exchange, request: Request) -> list[Row]:
     query = request.query_params
     closed = query.get("closed", "false") == "true"
     conditions, slugs = set(query.getlist("condition_ids")), set(query.getlist("slug"))
+    ids = set(query.getlist("id"))
     tokens, kinds = set(query.getlist("clob_token_ids")), query.getlist("sports_market_types")
     return [
         entries.market(market, number)
         for number, market in _numbered(exchange)
         if (market.payout is not None) == closed
+        and (not ids or str(number) in ids)
         and (not conditions or market.condition in conditions)
         and (not slugs or market.slug in slugs)
         and (not tokens or not tokens.isdisjoint(market.tokens))
@@ -148,8 +151,13 @@ def _limit(request: Request) -> int:
 
 def _offset(rows: list[Row], request: Request) -> Response:
     """Return a bare list, as the old routes do, with the word that they will end."""
+    order = request.query_params.get("order", ORDERS[0])
+    if order not in ORDERS:
+        return JSONResponse(
+            {"type": "validation error", "error": "order fields are not valid"}, 422
+        )
     text = request.query_params.get("offset", "0")
-    start = int(text) if text.isdecimal() and len(text) < 9 else 0
+    start = int(text) if text.isdecimal() else 0
     if start > DEEPEST:
         return JSONResponse({"type": "validation error", "error": "offset is too deep"}, 422)
     return JSONResponse(rows[start : start + _limit(request)], headers={"deprecation": "true"})

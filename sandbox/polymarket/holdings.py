@@ -87,7 +87,9 @@ def row(each: Holding, *, name: str) -> Row:
     market, index = each.market, each.market.index(each.token)
     cost = each.held * each.average
     total = each.realised + each.unrealised
-    status = "CLOSED" if not each.is_open else "REDEEMABLE" if market.payout else "OPEN"
+    status = "CLOSED" if not each.is_open else "OPEN"
+    if each.is_open and market.payout is not None:
+        status = "REDEEMABLE" if each.price else "REDEEMABLE_LOST"
     return {
         "proxy_wallet": "",
         "token_id": each.token,

@@ -15,81 +15,81 @@ if TYPE_CHECKING:
 
 ZERO = Decimal(0)
 NAMESPACE = uuid.UUID("b01dface-0000-4000-8000-000000000000")
+Meeting = list[tuple[Resting, Decimal]]  # what is taken of each resting order
 
 
-def execute(exchange: "Exchange", order: Order, *, now: datetime) -> None:
-    """Match at once; what may rest, rests. Raises Refused for a FOK or FAK that finds none."""
-    market = order.market
-    side, limit = market.on_book(order.token, buy=order.buy, price=order.price)
-    meets = [
-        each
-        for each in market.book.crossing(side, limit)
-        if exchange.orders[each.order_id].wallet is not order.wallet
-    ]
-    meeting = taken(order, meets)
+def plan(exchange: "Exchange", order: Order) -> Meeting:
+    """Return what an order would take now. Raises Refused where a FOK or FAK finds too little."""
+    meeting = taken(order, _meets(exchange, order))
     if order.number in exchange.rules.partial:
         meeting = half(meeting)
-    total = sum((shares for _, shares in meeting), ZERO)
     if order.kind == "FOK" and is_short(order, meeting):
         raise Refused("order couldn't be fully filled. FOK orders are fully filled or killed.")
-    if order.kind == "FAK" and not total:
+    if order.kind == "FAK" and not meeting:
         raise Refused(
             "no orders found to match with FAK order. FAK orders are partially "
             "filled or killed if no match is found."
         )
+    return meeting
+
+
+def execute(exchange: "Exchange", order: Order, *, now: datetime) -> None:
+    """Match at once; what may rest, rests. Raises Refused as `plan` does."""
+    meeting = plan(exchange, order)
     if meeting:
         _trade(exchange, order, meeting, now=now)
     if order.number in exchange.rules.partial:
-        exchange.withdraw(meets, now=now)  # somebody was faster
-    if order.kind in ("GTC", "GTD") and order.remaining:
-        market.book.add(
-            Resting(
-                order_id=order.order_id,
-                owner=order.wallet.address,
-                side=side,
-                price=limit,
-                remaining=order.remaining,
-            )
-        )
-        order.status = "LIVE"
-    else:
+        # Somebody was faster: what the house offered beyond is gone.
+        exchange.withdraw(_meets(exchange, order), now=now)
+    rests = order.kind in ("GTC", "GTD") and order.remaining and not _meets(exchange, order)
+    if not rests:
         order.status = "MATCHED"
-
-
-def _trade(
-    exchange: "Exchange", order: Order, meets: list[tuple[Resting, Decimal]], *, now: datetime
-) -> None:
-    market, makers = order.market, []
-    shares = paid = fee = ZERO
-    for resting, count in meets:
-        maker = exchange.orders[resting.order_id]
-        own = market.own_price(order.token, resting.price)
-        leg = Leg(
-            order=maker,
-            shares=count,
-            fee=ZERO,
-            price=market.own_price(maker.token, resting.price),
+        return
+    side, limit = order.market.on_book(order.token, buy=order.buy, price=order.price)
+    order.market.book.add(
+        Resting(
+            order_id=order.order_id,
+            owner=order.wallet.address,
+            side=side,
+            price=limit,
+            remaining=order.remaining,
         )
-        makers.append(leg)
-        market.book.take(resting.order_id, count)
-        owe(leg)
-        maker.matched += count
-        maker.paid += count * leg.price
-        if not maker.remaining:
-            maker.status = "MATCHED"
-        shares, paid = shares + count, paid + count * own
-        fee += market.taker_fee(price=own, shares=count)
+    )
+    order.status = "LIVE"
+
+
+def _meets(exchange: "Exchange", order: Order) -> list[Resting]:
+    """Return what an order crosses that is not its own wallet's, best first."""
+    side, limit = order.market.on_book(order.token, buy=order.buy, price=order.price)
+    return [
+        each
+        for each in order.market.book.crossing(side, limit)
+        if exchange.orders[each.order_id].wallet is not order.wallet
+    ]
+
+
+def _trade(exchange: "Exchange", order: Order, meets: Meeting, *, now: datetime) -> None:
+    market = order.market
+    makers = [_make(exchange, order, resting, count) for resting, count in meets]
+    shares = sum((count for _, count in meets), ZERO)
+    paid = sum((count * market.own_price(order.token, each.price) for each, count in meets), ZERO)
+    fee = sum(
+        (
+            market.taker_fee(price=market.own_price(order.token, each.price), shares=count)
+            for each, count in meets
+        ),
+        ZERO,
+    )
     taker = Leg(order=order, shares=shares, price=paid / shares, fee=fee)
     owe(taker)
-    order.matched += shares
+    order.book(shares, paid)
     order.shares = max(order.shares, order.matched)
-    order.paid += paid
     market.last_price = meets[-1][0].price
     market.last_side = "BUY" if order.buy else "SELL"
     market.volume += paid
     market.follow_tick()
     trade = Trade(
-        trade_id=str(uuid.uuid5(NAMESPACE, f"trade:{exchange.next_match()}")),
+        trade_id=exchange.new_trade_id(),
         number=exchange.watched([taker, *makers]),
         market=market,
         taker=taker,
@@ -108,6 +108,19 @@ def _trade(
         makers=[leg.order.order_id for leg in makers],
         shares=shares,
     )
+
+
+def _make(exchange: "Exchange", order: Order, resting: Resting, count: Decimal) -> Leg:
+    """Take shares off a resting order, for its owner at its own price and without a fee."""
+    market, maker = order.market, exchange.orders[resting.order_id]
+    price = market.own_price(maker.token, resting.price)
+    leg = Leg(order=maker, shares=count, fee=ZERO, price=price)
+    market.book.take(resting.order_id, count)
+    owe(leg)
+    maker.book(count, count * price)
+    if not maker.remaining:
+        maker.status = "MATCHED"
+    return leg
 
 
 def taken(order: Order, meets: list[Resting]) -> list[tuple[Resting, Decimal]]:

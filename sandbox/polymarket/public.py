@@ -11,7 +11,10 @@ from sandbox.polymarket.wallets import ApiKey
 
 def book(call: Call) -> dict[str, Any]:
     token = call.query.get("token_id", "")
-    return wire.book(call.market(token), token, at=call.now)
+    market = call.market(token)
+    if market.payout is not None:
+        raise Refused("No orderbook exists for the requested token id", status=404)
+    return wire.book(market, token, at=call.now)
 
 
 def books(call: Call) -> list[dict[str, Any]]:

@@ -55,6 +55,12 @@ class Order:
     number: int = 0  # among all that were taken, from 1
     trades: list[str] = field(default_factory=list)
 
+    def book(self, shares: Decimal, dollars: Decimal) -> None:
+        """Add a match, and what it makes of the wallet's holding of the token."""
+        self.matched += shares
+        self.paid += dollars
+        self.wallet.tally(self.token).trade(self.buy, shares, dollars)
+
     @property
     def remaining(self) -> Decimal:
         return self.shares - self.matched

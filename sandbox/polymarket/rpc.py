@@ -97,9 +97,11 @@ def _count(node: Node, params: list[Any], now: datetime) -> str:
 
 def _send_raw(node: Node, params: list[Any], now: datetime) -> str:
     """Take a signed transaction of a plain key."""
-    raw = bytes.fromhex(params[0][2:])
-    sender = str(Account.recover_transaction(params[0])).lower()
-    nonce, _, _, to, _, data, *_ = rlp.decode(raw)
+    try:
+        sender = str(Account.recover_transaction(params[0])).lower()
+        nonce, _, _, to, _, data, *_ = rlp.decode(bytes.fromhex(params[0][2:]))
+    except Exception as problem:  # the libraries know a dozen ways to refuse bytes
+        raise RpcError(-32602, f"invalid transaction: {problem}") from None
     expected = node.nonces.get(sender, 0)
     if int.from_bytes(nonce, "big") != expected:
         raise RpcError(-32000, "nonce too low" if expected else "nonce too high")

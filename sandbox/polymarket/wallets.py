@@ -12,6 +12,23 @@ UNLIMITED = Decimal(2**256 - 1).scaleb(-6)
 
 
 @dataclass(slots=True, kw_only=True)
+class Tally:
+    """What was bought of one token and is still held, at its average cost."""
+
+    shares: Decimal = ZERO
+    cost: Decimal = ZERO  # USD
+
+    def trade(self, buy: bool, shares: Decimal, dollars: Decimal) -> None:
+        if buy:
+            self.shares += shares
+            self.cost += dollars
+        elif self.shares > 0:
+            gone = min(shares, self.shares)
+            self.cost -= self.cost * gone / self.shares
+            self.shares -= gone
+
+
+@dataclass(slots=True, kw_only=True)
 class Wallet:
     """One wallet: an address that trades, and the key's address that may sign for it."""
 
@@ -25,8 +42,11 @@ class Wallet:
     approved: bool = True
     owed: Decimal = ZERO  # pUSD of matches that are not confirmed
     owed_shares: dict[str, Decimal] = field(default_factory=dict)
-    placed: dict[str, "Order"] = field(default_factory=dict)  # every order that was taken
+    tallies: dict[str, Tally] = field(default_factory=dict)  # by token
     open: dict[str, "Order"] = field(default_factory=dict)  # may still hold what has just ended
+
+    def tally(self, token: str) -> Tally:
+        return self.tallies.setdefault(token, Tally())
 
     def free_cash(self, held: Decimal) -> Decimal:
         """Return what may still be spent, with `held` for resting orders."""

@@ -19,7 +19,7 @@ from trading.watching import Watch
 from venues.errors import Unreadable
 from venues.polymarket.public import Addresses, Public
 from whales.discovery import discover
-from whales.models import Signal, WhaleTrade
+from whales.models import Follow, Signal, WhaleTrade
 
 
 class Life:
@@ -105,8 +105,8 @@ def test_a_watch_that_was_killed_goes_on_and_doubles_nothing(life):
     life.watch = life.new_watch()
     life.live(20)
 
-    twice = Decision.objects.values("account", "source").annotate(n=Count("id")).filter(n__gt=1)
-    assert not twice.exists()
+    per_trade = Decision.objects.values("account", "signal__trades").annotate(n=Count("id"))
+    assert not per_trade.filter(n__gt=1, signal__trades__isnull=False).exists()
     stored = set(WhaleTrade.objects.values_list("transaction", flat=True))
     whales = {each.address for each in life.found[:5]}
     done = [
@@ -141,16 +141,14 @@ def test_a_venue_that_does_not_answer_is_an_error_of_reading_only(life):
 
 
 def test_games_end_by_themselves_and_their_markets_resolve(life):
-    life.live(int((FIRST_GAME + GAME).total_seconds()) + 20, step=20)
+    life.live(int((FIRST_GAME + GAME).total_seconds()) + 80, step=20)
 
     exchange = life.made.polymarket.exchange
     ended = {game.polymarket.condition for game in life.made.world.ended}
-    assert ended
-    for condition in ended:
-        market = Market.objects.filter(external_id=condition).first()
-        if market is not None:
-            assert market.status == Market.Status.RESOLVED
-            assert exchange.markets[condition].payout is not None
+    found = Market.objects.filter(external_id__in=ended)
+    assert found
+    assert {market.status for market in found} == {Market.Status.RESOLVED}
+    assert all(exchange.markets[market.external_id].payout is not None for market in found)
     assert_invariants()
 
 
@@ -199,4 +197,96 @@ def test_a_trade_that_both_the_push_and_the_data_api_bring_is_stored_once(life):
     before = len(asked)
     life.live(3)
     assert len(asked) == before + 3 * len(life.watch.push.wanted)  # down: every step reads
+    assert_invariants()
+
+
+def failing(read, *, names, times=10**9):
+    """Let a read fail for some names, some times."""
+    left = [times]
+
+    def maybe(name, **options):
+        if name in names and left[0] > 0:
+            left[0] -= 1
+            raise Unreadable(f"{name} cannot be read")
+        return read(name, **options)
+
+    return maybe
+
+
+def test_one_book_that_cannot_be_read_stops_nothing_else(life):
+    life.live(40)
+    held = Position.objects.filter(closed_at__isnull=True).first()
+    token = held.outcome.token
+    life.public.book = failing(life.public.book, names={token})
+    before, seen = Decision.objects.count(), Feed.objects.get(key="sandbox").seen_at
+    life.live(40)
+
+    assert Decision.objects.count() > before  # signals are decided
+    assert Order.objects.filter(filled_shares__gt=0, created_at__gt=seen).exists()  # and filled
+    assert Feed.objects.get(key="sandbox").seen_at == seen  # and the page says that it is late
+    blind = Decision.objects.filter(outcome__token=token, at__gt=seen)
+    assert set(blind.values_list("reason", flat=True)) <= {"FACTS_MISSING", "DUPLICATE"}
+    assert_invariants()
+
+
+def test_one_wallet_that_cannot_be_read_keeps_the_others_going(life):
+    (lost, *_), now = life.found, life.made.clock.now()
+    life.public.trades = failing(life.public.trades, names={lost.address})
+    life.live(60)
+
+    stored = WhaleTrade.objects.filter(at__gt=now)
+    assert stored.exists()
+    assert not stored.filter(whale_id=lost.whale_id).exists()
+    assert (Feed.objects.get(key="sandbox").clock_at or now) <= now  # a restart reads it again
+    life.public.trades = type(life.public).trades.__get__(life.public)
+    life.live(60)
+    assert WhaleTrade.objects.filter(at__gt=now, whale_id=lost.whale_id).exists()
+    assert_invariants()
+
+
+def test_a_pushed_trade_is_kept_though_the_read_after_it_fails(life):
+    life.watch.push = Spoken()
+    life.live(1)
+    address = life.found[0].address
+    for _ in range(200):
+        life.made.clock.move(timedelta(seconds=1))
+        life.made.world.advance(life.made.clock.now())
+        since = life.made.clock.now() - timedelta(seconds=3)
+        life.watch.push.trades = life.public.trades(address, since=since)
+        if life.watch.push.trades:
+            break
+    told = life.watch.push.trades[0]
+    nobody = "http://127.0.0.1:9"
+    life.watch.public = Public(Addresses(clob=nobody, gamma=nobody, data=nobody))
+    life.watch.push.is_live = False  # it went down just now: everything is read again, in vain
+    with pytest.raises(Unreadable):
+        life.watch.step()
+
+    assert WhaleTrade.objects.filter(transaction=told.transaction).exists()
+
+
+def test_a_paused_follow_is_watched_while_its_copies_are_held(life):
+    life.live(60)
+    held = Order.objects.filter(outcome__positions__closed_at__isnull=True).first()
+    Follow.objects.update(paused=True)
+    watched = life.watch._watched()
+
+    assert held.whale.address in watched
+    assert len(watched) < len(life.found)
+
+
+def test_another_result_after_the_payment_is_told_and_changes_nothing(life, caplog):
+    life.live(60)
+    position = Position.objects.filter(closed_at__isnull=True).first()
+    condition = position.outcome.market.external_id
+    exchange = life.made.polymarket.exchange
+    exchange.resolve(condition, (1, 0), now=life.made.clock.now())
+    life.live(20)
+    paid = Resolution.objects.get(market__external_id=condition)
+    exchange.markets[condition].payout = (0, 1)
+    life.live(100, step=10)
+
+    assert paid.settled_at is not None
+    assert Resolution.objects.get(market__external_id=condition).payouts == paid.payouts
+    assert sum("needs a person" in record.message for record in caplog.records) == 1
     assert_invariants()

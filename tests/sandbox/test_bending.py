@@ -189,8 +189,9 @@ def test_a_paused_order_book_takes_nothing_new_and_lets_go():
 def test_a_thin_book_gives_half_and_a_held_match_waits():
     world = PolymarketWorld(
         speed=0,
-        rules=Rules(partial=frozenset({2}), delayed=frozenset({4}), delay=timedelta(seconds=3)),
+        rules=Rules(partial=frozenset({1}), delayed=frozenset({2}), delay=timedelta(seconds=3)),
     )
+    world.maker.invented = True
     world.quote(YES, "0.55", "100")
     thin = buy(world, "0.60", "40")
     assert (thin.matched, thin.status) == (20, "LIVE")

@@ -13,7 +13,10 @@ from venues.types import Book, Level, OrderRequest, OrderStatus, Print, Side
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 TERMS = PaperTerms(
-    latency=timedelta(seconds=2), print_share=Decimal("0.5"), fee_rate=Decimal("0.05")
+    latency=timedelta(seconds=2),
+    print_share=Decimal("0.5"),
+    book_share=Decimal("0.5"),
+    fee_rate=Decimal("0.05"),
 )
 
 
@@ -40,12 +43,15 @@ def seen(number: int, *, seconds: float, price="0.54", shares="60", side=Side.BU
     )
 
 
-def venue(*prints: Print, book: Book | None = None, taken=None, matched=()) -> PaperVenue:
+def venue(
+    *prints: Print, book: Book | None = None, taken=None, matched=(), gone: str = "0"
+) -> PaperVenue:
     return PaperVenue(
         terms=TERMS,
         prints=lambda token, start, end: [each for each in prints if start < each.at <= end],
         book_at=lambda token, at: book,
         taken=lambda print_id: (taken or {}).get(print_id, Decimal(0)),
+        taken_from_books=lambda token, side, since: Decimal(gone),
         matched=lambda client_order_id: matched,
     )
 
@@ -116,10 +122,25 @@ def test_a_book_fills_level_by_level_up_to_the_limit():
     sold = venue(book=book).look_up(ask(side=Side.SELL, limit="0.50"), now=LATER)
 
     assert [(fill.price, fill.shares) for fill in bought.fills] == [
-        (Decimal("0.53"), 40),
-        (Decimal("0.55"), 30),
+        (Decimal("0.53"), 20),  # half of each level is there for us
+        (Decimal("0.55"), 15),
     ]
-    assert [(fill.price, fill.shares) for fill in sold.fills] == [(Decimal("0.52"), 10)]
+    assert [(fill.price, fill.shares) for fill in sold.fills] == [(Decimal("0.52"), 5)]
+
+
+@pytest.mark.parametrize(
+    ("gone", "left"), [("0", ["20", "15"]), ("25", ["10"]), ("20", ["15"]), ("99", [])]
+)
+def test_what_the_account_took_of_a_book_is_not_there_again(gone, left):
+    book = Book(
+        token="t",
+        bids=(),
+        asks=(level("0.53", "40"), level("0.55", "30")),
+        at=START + timedelta(seconds=3),
+    )
+    fills = venue(book=book, gone=gone).look_up(ask(), now=LATER).fills
+
+    assert [fill.shares for fill in fills] == [Decimal(each) for each in left]
 
 
 def test_a_cancel_keeps_the_fills_that_came_first():

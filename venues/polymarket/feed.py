@@ -86,12 +86,12 @@ class Push:
         """Read frames until somebody hangs up, we close, or nothing comes for too long."""
         heard = time.monotonic()
         while not self._closing.is_set():
+            if time.monotonic() - heard > self._silence:
+                log.warning("The trade push is silent; connecting again")
+                return
             try:
                 frame = socket.recv(timeout=self._ping)
             except TimeoutError:
-                if time.monotonic() - heard > self._silence:
-                    log.warning("The trade push is silent; connecting again")
-                    return
                 socket.send("PING")
                 continue
             if frame not in ("PONG", "pong", ""):

@@ -97,7 +97,10 @@ def _fee_rate(row: Mapping[str, Any]) -> Decimal | None:
     schedule = row.get("feeSchedule")
     if not isinstance(schedule, Mapping) or schedule.get("rate") is None:
         return None
-    return number(schedule["rate"], "feeSchedule.rate")
+    rate = number(schedule["rate"], "feeSchedule.rate")
+    if not 0 <= rate <= 1:
+        raise BadMessage(f"a fee rate of {rate} is not between 0 and 1")
+    return rate
 
 
 def _texts(row: Mapping[str, Any], name: str) -> tuple[str, ...]:

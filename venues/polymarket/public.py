@@ -1,27 +1,40 @@
 """Polymarket's keyless reads over HTTP: the leaderboard, trades of a wallet, markets and books."""
 
+import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
 from venues.errors import Unreadable
 from venues.polymarket.markets import Listing, book, listing
-from venues.polymarket.parse import BadMessage, NotATrade, address, clean, data_api_trade, number
+from venues.polymarket.parse import (
+    BadMessage,
+    NotATrade,
+    address,
+    clean,
+    data_api_trade,
+    number,
+    share_price,
+    unix_time,
+)
 from venues.types import Book, Trade
 
 log = logging.getLogger(__name__)
 
 PAGE = 1000
+PAGES = 500  # of one answer
+BODY = 20_000_000  # bytes of one page
 CONDITIONS = 50  # of one question about markets
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +77,7 @@ class Public:
         """Return the wallets that gained most, best first."""
         asked = {"time_period": period, "sort_by": "PNL", "limit": most}
         page = self._get(f"{self._at.data}/v2/leaderboard", asked)
-        return [
-            Ranked(
-                wallet=address(row.get("user_id")),
-                name=clean(row.get("user_name"), most=120),
-                pnl=number(row.get("pnl"), "pnl"),
-            )
-            for row in _rows(page, "data")
-        ]
+        return _readable(_rows(page, "data"), _ranked)
 
     def trades(self, wallet: str, *, since: datetime | None = None) -> list[Trade]:
         """Return what a wallet traded, as taker and as maker, oldest first.
@@ -82,7 +88,7 @@ class Public:
         if since is not None:
             asked["start"] = int(since.timestamp())
         rows = [row for page in self._pages(f"{self._at.data}/v2/trades", asked) for row in page]
-        return _readable(reversed(rows))
+        return _readable(reversed(rows), data_api_trade)
 
     def listings(self, markets: Sequence[str]) -> list[Listing]:
         """Return what the catalogue says of markets by condition id, open and closed ones."""
@@ -97,7 +103,7 @@ class Public:
                 answer = self._get(f"{self._at.gamma}/markets", asked)
                 if not isinstance(answer, list):
                     raise Unreadable("the catalogue did not answer with a list")
-                found += [each for each in map(_listing, answer) if each is not None]
+                found += _readable((row for row in answer if isinstance(row, Mapping)), listing)
         return found
 
     def book(self, token: str) -> Book:
@@ -108,22 +114,38 @@ class Public:
         except (BadMessage, AttributeError) as problem:
             raise Unreadable(f"the book cannot be read: {problem}") from problem
 
+    def prices(self, token: str) -> list[tuple[datetime, Decimal]]:
+        """Return what a token cost in the last day, oldest first."""
+        asked = {"market": token, "interval": "1d", "fidelity": 1}
+        points = _rows(self._get(f"{self._at.clob}/prices-history", asked), "history")
+        return _readable(points, _point)
+
     def _pages(self, url: str, asked: dict[str, Any]) -> Iterator[list[Row]]:
-        while True:
+        seen: set[str] = set()
+        for _ in range(PAGES):
             page = self._get(url, asked)
             yield _rows(page, "data")
             pages = page.get("pagination")
             cursor = pages.get("next_cursor") if isinstance(pages, Mapping) else None
             if not cursor:
                 return
+            if cursor in seen:
+                raise Unreadable(f"{url} answers the same page again")
+            seen.add(cursor)
             asked = {**asked, "cursor": cursor}
+        raise Unreadable(f"{url} has over {PAGES} pages")
 
     def _get(self, url: str, asked: Mapping[str, Any]) -> Any:
         try:
-            answer = self._client.get(url, params=dict(asked))
-            answer.raise_for_status()
-            return answer.json()
-        except (httpx.HTTPError, ValueError) as problem:
+            with self._client.stream("GET", url, params=dict(asked)) as answer:
+                answer.raise_for_status()
+                body = bytearray()
+                for part in answer.iter_bytes():
+                    body += part
+                    if len(body) > BODY:
+                        raise Unreadable(f"{url} answers with over {BODY:,} bytes")
+            return json.loads(body)
+        except (httpx.HTTPError, ValueError, RecursionError) as problem:
             raise Unreadable(f"{url}: {problem or type(problem).__name__}") from problem
 
 
@@ -134,22 +156,26 @@ def _rows(page: Any, name: str) -> list[Row]:
     return [row for row in rows if isinstance(row, Mapping)]
 
 
-def _readable(rows: Iterable[Row]) -> list[Trade]:
+def _readable(rows: Iterable[Row], parse: Callable[[Row], T]) -> list[T]:
     """Parse what can be parsed; one bad row never hides the others."""
-    trades = []
+    found = []
     for row in rows:
         try:
-            trades.append(data_api_trade(row))
+            found.append(parse(row))
         except NotATrade:
             continue
         except BadMessage as problem:
-            log.warning("A trade cannot be read: %s", problem)
-    return trades
+            log.warning("A row cannot be read: %s", problem)
+    return found
 
 
-def _listing(row: Row) -> Listing | None:
-    try:
-        return listing(row)
-    except BadMessage as problem:
-        log.warning("A market cannot be read: %s", problem)
-        return None
+def _ranked(row: Row) -> Ranked:
+    return Ranked(
+        wallet=address(row.get("user_id")),
+        name=clean(row.get("user_name"), most=120),
+        pnl=number(row.get("pnl"), "pnl"),
+    )
+
+
+def _point(row: Row) -> tuple[datetime, Decimal]:
+    return unix_time(row.get("t")), share_price(row.get("p"))

@@ -64,7 +64,10 @@ class Command(BaseCommand):
         self.stdout.write(_screen(made, options["host"], ports))
         with suppress(KeyboardInterrupt):
             asyncio.run(made.serve(host=options["host"], ports=ports))
-        self.stdout.write("Stopped. Nothing is kept: the next start begins anew.")
+        kept = (
+            "games that were on end at the next start" if options["memory"] else "nothing is kept"
+        )
+        self.stdout.write(f"Stopped; {kept}.")
 
 
 def _tape(options: dict[str, Any]) -> list[Happening] | None:

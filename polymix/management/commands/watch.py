@@ -6,6 +6,7 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -21,12 +22,12 @@ from venues.errors import Unreadable
 from venues.polymarket.feed import Push
 from venues.polymarket.public import Addresses, Public
 from whales.discovery import discover
-from whales.models import Follow
 
 log = logging.getLogger("polymix.watch")
 
 STEP_SECONDS = 0.5
-RETRY_SECONDS = 2.0
+RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0)  # after the first failure, the second, ...
+LOOK_FOR_WHALES = 600.0  # seconds between two looks, while nobody worth following was found
 
 
 class Command(BaseCommand):
@@ -43,14 +44,22 @@ class Command(BaseCommand):
         feed = Feed.objects.filter(key=options["feed"]).first()
         if feed is None:
             raise CommandError(f"There is no feed {options['feed']!r}: start PolyMix with make up.")
+        _check_addresses(feed)
         _only_one()
+        if feed.clock_at is None:
+            # What is traded while the past is read belongs to the first look after it.
+            feed.clock_at = clock.database_now()
+            feed.save(update_fields=["clock_at"])
         with Public(addresses()) as public:
-            _until_done(lambda: _follow_the_best(feed, public), stopping)
             hands: Hands = OwnHands() if options["hands"] == "own" else CeleryHands()
             push = Push(settings.POLYMARKET_ACTIVITY_URL)
             watch = Watch(feed=feed, public=public, now=clock.database_now, hands=hands, push=push)
             push.start()
+            look_at = 0.0
             while not stopping:
+                if time.monotonic() >= look_at:
+                    _until_done(lambda: _follow_the_best(feed, public), stopping)
+                    look_at = time.monotonic() + LOOK_FOR_WHALES
                 _until_done(watch.step, stopping)
                 time.sleep(STEP_SECONDS)
             push.close()
@@ -64,26 +73,37 @@ def addresses() -> Addresses:
     )
 
 
+def _check_addresses(feed: Feed) -> None:
+    """Refuse to read a real exchange into the sandbox's feed."""
+    at = addresses()
+    hosts = {urlsplit(each).hostname for each in (at.clob, at.gamma, at.data)}
+    if feed.kind == Feed.Kind.SANDBOX and hosts != {"127.0.0.1"}:
+        raise CommandError(
+            "The sandbox's feed is read from the sandbox only: start it with make up, or set "
+            "POLYMARKET_CLOB_URL, POLYMARKET_GAMMA_URL and POLYMARKET_DATA_URL to its address."
+        )
+
+
 def _until_done(work: Callable[[], None], stopping: list[bool]) -> None:
     """Do some work; a venue that does not answer is asked again, for as long as it takes."""
-    silent = False
+    failures = 0
     while not stopping:
         try:
             work()
         except Unreadable as problem:
-            if not silent:
+            if not failures:
                 log.warning("Polymarket does not answer (%s); trying again", problem)
-            silent = True
-            time.sleep(RETRY_SECONDS)
+            time.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
+            failures += 1
         else:
-            if silent:
+            if failures:
                 log.info("Polymarket answers again")
             return
 
 
 def _follow_the_best(feed: Feed, public: Public) -> None:
-    """Give demo accounts that follow nobody the whales with the best earned scores."""
-    if Follow.objects.filter(account__in=feed.accounts).exists():
+    """Give the demo accounts, once, the whales with the best earned scores."""
+    if feed.last_at is not None:  # when that was done: who unfollows all has chosen so
         return
     now = clock.database_now()
     log.info("Looking for whales")
@@ -97,6 +117,9 @@ def _follow_the_best(feed: Feed, public: Public) -> None:
     found = discover(public, now=now, progress=progress)
     followed = demo.follow_best(accounts=feed.accounts, candidates=found, now=now)
     log.info("Scored %s wallets, following %s", len(found), followed)
+    if followed:
+        feed.last_at = now
+        feed.save(update_fields=["last_at"])
 
 
 def _only_one() -> None:
