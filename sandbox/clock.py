@@ -11,11 +11,16 @@ class Clock:
         self._start = start or datetime.now(UTC)
         self._speed = speed
         self._since = time.monotonic()
+        self._real = datetime.now(UTC) if speed else self._start
         self._moved = timedelta(0)
 
     def now(self) -> datetime:
         ran = (time.monotonic() - self._since) * self._speed
         return self._start + self._moved + timedelta(seconds=ran)
+
+    def wall(self) -> datetime:
+        """Return the time by the clocks of this machine, which clients sign with."""
+        return self._real + self._moved + timedelta(seconds=time.monotonic() - self._since)
 
     def move(self, by: timedelta) -> None:
         """Jump ahead; time never goes back. Raises ValueError for a negative jump."""
@@ -32,6 +37,9 @@ class Skewed(Clock):
 
     def now(self) -> datetime:
         return self._clock.now() + self._by
+
+    def wall(self) -> datetime:
+        return self._clock.wall() + self._by
 
     def move(self, by: timedelta) -> None:
         self._clock.move(by)

@@ -3,7 +3,7 @@
 import hashlib
 from collections import deque
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from starlette.applications import Starlette
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.clock import Clock, iso
 from sandbox.oracle import Oracle, plain
+from sandbox.tolerance import tolerant
 
 KEPT = 100_000
 READS = ("GET", "HEAD", "OPTIONS")
@@ -50,7 +51,7 @@ class Calls:
         return door
 
     def _row(self, scope: Scope, venue: str) -> dict[str, str]:
-        who = next((value.decode() for name, value in scope["headers"] if name in WHO), "")
+        who = next((value.decode("latin-1") for name, value in scope["headers"] if name in WHO), "")
         at: datetime = self._clock.now()
         return {
             "at": iso(at),
@@ -91,15 +92,13 @@ def app(oracle: Oracle, calls: Calls) -> Starlette:
 
     async def events(request: Request) -> Response:
         after = request.query_params.get("after", "0")
-        lines = oracle.log.lines(after=int(after) if after.isdecimal() else 0)
+        known = after.isascii() and after.isdecimal() and len(after) < 16
+        lines = oracle.log.lines(after=int(after) if known else 0)
         return Response("".join(f"{line}\n" for line in lines), media_type="application/jsonl")
 
+    @tolerant(lambda: JSONResponse({"error": "the question cannot be read"}, 400))
     async def judge(request: Request) -> Response:
-        try:
-            asked = _asked(await request.json())
-        except (ValueError, TypeError, KeyError, AttributeError, InvalidOperation) as problem:
-            return JSONResponse({"error": f"the question cannot be read: {problem!r}"}, 400)
-        wrong = oracle.judge(**asked)
+        wrong = oracle.judge(**_asked(await request.json()))
         return JSONResponse({"holds": not any(wrong.values()), **wrong})
 
     return Starlette(
@@ -118,12 +117,19 @@ def _asked(row: dict[str, Any]) -> dict[str, Any]:
     """Read `{"fills": [{order_id, trade_id, shares}], "intents": {}, "limits": {owner: USD}}`."""
     return {
         "fills": [
-            (str(each["order_id"]), str(each["trade_id"]), Decimal(str(each["shares"])))
+            (str(each["order_id"]), str(each["trade_id"]), _number(each["shares"]))
             for each in row.get("fills", [])
         ],
         "intents": {
             name: [str(each) for each in identities]
             for name, identities in row.get("intents", {}).items()
         },
-        "limits": {name: Decimal(str(value)) for name, value in row.get("limits", {}).items()},
+        "limits": {name: _number(value) for name, value in row.get("limits", {}).items()},
     }
+
+
+def _number(value: object) -> Decimal:
+    found = Decimal(str(value))
+    if not found.is_finite():
+        raise ValueError(f"{found} is no number")
+    return found

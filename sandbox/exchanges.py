@@ -32,7 +32,7 @@ from sandbox.oracle import Oracle
 from sandbox.polymarket import clob, data, gamma, relayer, rpc
 from sandbox.polymarket.exchange import Exchange as PolymarketExchange
 from sandbox.polymarket.node import Node
-from sandbox.polymarket.server import Clob
+from sandbox.polymarket.server import Clob, drop_silent_keys
 from sandbox.polymarket.signing import keccak
 from sandbox.recorded import Happening
 from sandbox.serving import check_loopback
@@ -97,6 +97,11 @@ class Sandbox:
         else:
             self.world = Tape(tape, start=start, kalshi=kalshi, polymarket=polymarket)
         self._rules, self._seed = rules, seed
+        self.node = Node(exchange=self.polymarket.exchange)
+        self.world.bends += [
+            self.node.advance,
+            lambda at: drop_silent_keys(self.polymarket, now=at),
+        ]
         self.world.bends.append(
             lambda at: bent.step(self.kalshi.exchange, self.polymarket.exchange, now=at)
         )
@@ -107,8 +112,7 @@ class Sandbox:
     def apps(self) -> dict[str, ASGIApp]:
         """Return the servers by name."""
         book = clob.app(self.polymarket)
-        node = Node(exchange=self.polymarket.exchange)
-        clock = self.polymarket.clock
+        node, clock = self.node, self.polymarket.clock
         gasless, chain = relayer.app(node, clock), rpc.app(node, clock)
         reads, catalogue = data.app(self.polymarket), gamma.app(self.polymarket)
         # One address serves them all: no two of them share a path.

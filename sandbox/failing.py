@@ -14,6 +14,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sandbox.clock import Clock
 from sandbox.faults import BENT, FRAMES, Kind, Rule
 
+# What the exchanges say with a status, as far as that was recorded or documented.
+BODIES: dict[tuple[str, int], dict[str, Any]] = {
+    ("kalshi", 429): {"error": "too many requests"},
+    ("polymarket", 425): {
+        "error_msg": "matching engine is restarting",
+        "retry_after_seconds": 79,
+    },
+    ("polymarket", 429): {"error": "Too Many Requests"},
+    ("polymarket", 503): {
+        "error_msg": "Trading is currently cancel-only. New orders are not accepted, but cancels "
+        "are allowed."
+    },
+}
+TOO_MANY = 429
 OLD_ANSWERS = 500  # kept of each question
 
 
@@ -54,10 +68,9 @@ class Faults:
         return rule.strikes(self._draw, elapsed=elapsed)
 
     def _rule_for(self, scope: Scope) -> Rule | None:
-        for rule in self._rules:
-            if self._is_of(rule, scope, scope["method"]) and self.strikes(rule):
-                return rule
-        return None
+        asked = [rule for rule in self._rules if self._is_of(rule, scope, scope["method"])]
+        # Every rule counts the call; the first that strikes decides what becomes of it.
+        return next(iter([rule for rule in asked if self.strikes(rule)]), None)
 
     def _is_of(self, rule: Rule, scope: Scope, method: str) -> bool:
         if (rule.kind in FRAMES) != (method == "WS"):
@@ -83,7 +96,8 @@ class Faults:
                 _hang_up(receive)
             case Kind.STATUS:
                 await _read(receive)
-                await _answer(send, rule.status, b'{"error":"injected"}', b"application/json")
+                body = json.dumps(BODIES.get((rule.venue, rule.status), {"error": "injected"}))
+                await _answer(send, rule.status, body.encode(), b"application/json")
             case Kind.HTML:
                 await _read(receive)
                 page = b"<html><body>Just a moment...</body></html>"
@@ -183,7 +197,7 @@ class Frames:
         if time.monotonic() < self._silent_until:
             return
         self._first = self._first or message
-        rule = next((rule for rule in self._rules if self._faults.strikes(rule)), None)
+        rule = next(iter([each for each in self._rules if self._faults.strikes(each)]), None)
         for each in self._instead(rule, message):
             await self._send(each)
 
@@ -219,6 +233,8 @@ async def _read(receive: Receive) -> None:
 
 async def _answer(send: Send, status: int, body: bytes, kind: bytes) -> None:
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    if status == TOO_MANY:
+        headers.append((b"retry-after", b"1"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -11,7 +11,9 @@ Kinds of three sorts: of calls and of frames of a websocket (`failing`), and of 
 itself (`bending`), which have no endpoint.
 """
 
+import math
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -21,6 +23,9 @@ from typing import Any
 
 import yaml
 
+TICKS = tuple(map(Decimal, ("0.1", "0.01", "0.005", "0.0025", "0.001", "0.0001")))
+LONGEST = 1_000_000  # seconds
+PLACE = re.compile(r"\*|(GET|POST|PUT|DELETE|WS|\*) [/*]\S*")
 SILENCE = 30.0  # seconds, when the script names none
 VENUES = ("kalshi", "polymarket")
 
@@ -176,8 +181,27 @@ def _rule(row: object, where: str) -> Rule:
         if name in row:
             options[attribute] = str(row[name])
     if "tick" in row:
-        options["tick"] = Decimal(str(_number(row["tick"], f"{where}: tick", whole=False)))
+        options["tick"] = _tick(row["tick"], where)
+    _check_values(options, where)
     return Rule(venue=row["venue"], kind=kind, **options)
+
+
+def _tick(value: object, where: str) -> Decimal:
+    for tick in TICKS:
+        if str(value) == f"{tick}":
+            return tick
+    raise BadScript(f"{where}: tick is one of {', '.join(map(str, TICKS))}")
+
+
+def _check_values(options: Mapping[str, Any], where: str) -> None:
+    if len({"nth", "every", "probability"} & set(options)) > 1:
+        raise BadScript(f"{where}: nth, every or probability, not two of them")
+    if not 0 <= options.get("probability", 0) <= 1:
+        raise BadScript(f"{where}: probability lies between 0 and 1")
+    if not 400 <= options.get("status", 503) <= 599:
+        raise BadScript(f"{where}: status lies between 400 and 599")
+    if any(abs(options.get(name) or 0) > LONGEST for name in ("seconds", "since", "until")):
+        raise BadScript(f"{where}: no span is longer than {LONGEST:,} seconds")
 
 
 def _check_place(row: Mapping[str, object], kind: Kind, where: str) -> None:
@@ -188,12 +212,16 @@ def _check_place(row: Mapping[str, object], kind: Kind, where: str) -> None:
         raise BadScript(f"{where}: {kind} is of {' or '.join(BENT[kind])}, without an endpoint")
     if kind not in BENT and not isinstance(endpoint, str):
         raise BadScript(f"{where} needs an endpoint")
+    if kind not in BENT and not PLACE.fullmatch(str(endpoint)):
+        raise BadScript(f"{where}: an endpoint is `*`, or a method and a path like `POST /order`")
     if kind in FRAMES and not str(endpoint).startswith("WS "):
         raise BadScript(f"{where}: {kind} needs an endpoint like `WS /ws/market`")
 
 
 def _number(value: object, what: str, *, whole: bool) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadScript(f"{what} is a number")
+    if not math.isfinite(value):
         raise BadScript(f"{what} is a number")
     if whole and (not isinstance(value, int) or value < 1):
         raise BadScript(f"{what} is a whole number over 0")

@@ -150,4 +150,4 @@ def _leg(
         paid=shares * price,
         status="MATCHED",
     )
-    return Leg(order=order, shares=shares, price=price, fee=Decimal(0))
+    return Leg(order=order, shares=shares, price=price, dollars=shares * price, fee=Decimal(0))

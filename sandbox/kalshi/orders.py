@@ -103,7 +103,7 @@ def amend(call: Call) -> dict[str, Any]:
         order_id,
         price=requests.price(row, "price", AMEND),
         count=requests.contracts(row, "count", AMEND),
-        client_id=requests.word(row, "updated_client_order_id", AMEND, needed=False),
+        client_id=requests.client_id(row, AMEND, "updated_client_order_id"),
         now=call.now,
     )
     return wire.placed(order, at=call.now)

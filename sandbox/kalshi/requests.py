@@ -1,20 +1,25 @@
 """What a client sent, checked as the exchange checks it: types first, then values."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from sandbox.book import Side
 from sandbox.kalshi import refusals
 from sandbox.kalshi.exchange import Placing
+from sandbox.tolerance import is_text
 
 CREATE = "CreateOrderV2Request"
 AMEND = "AmendOrderV2Request"
 DECREASE = "DecreaseOrderV2Request"
 TIMES_IN_FORCE = ("fill_or_kill", "good_till_canceled", "immediate_or_cancel")
 STEP = Decimal("0.01")  # of a contract
+CLIENT_ID = re.compile(r"[A-Za-z0-9_\-:+=/]{1,64}")
+NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
+LATEST = 4_000_000_000  # seconds, of an expiration
 
 
 def body_of(raw: bytes) -> dict[str, Any]:
@@ -22,7 +27,7 @@ def body_of(raw: bytes) -> dict[str, Any]:
         found = json.loads(raw or b"{}")
     except (ValueError, RecursionError):
         raise refusals.flat(400, "bad_request", "invalid character in JSON body") from None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not is_text(found):
         raise refusals.flat(400, "bad_request", "json: cannot unmarshal into Go value")
     return found
 
@@ -49,13 +54,29 @@ def placing(row: Mapping[str, Any]) -> Placing:
         price=price(row, "price", CREATE),
         time_in_force=force,
         stp=stp,
-        client_order_id=word(row, "client_order_id", CREATE, needed=False),
-        expires_at=datetime.fromtimestamp(expires, UTC) if expires else None,
+        client_order_id=client_id(row, CREATE),
+        expires_at=_expiry(expires),
         post_only=_flag(row, "post_only"),
         reduce_only=_flag(row, "reduce_only"),
         cancel_on_pause=_flag(row, "cancel_order_on_pause"),
         shard=whole(row, "exchange_index", CREATE),
     )
+
+
+def client_id(row: Mapping[str, Any], struct: str, name: str = "client_order_id") -> str:
+    """Return the client's own id of an order: letters, digits and a few signs, up to 64."""
+    found = word(row, name, struct, needed=False)
+    if found and not CLIENT_ID.fullmatch(found):
+        raise _invalid(name)
+    return found
+
+
+def _expiry(seconds: int | None) -> datetime | None:
+    if not seconds:
+        return None
+    if not 0 < seconds < LATEST:
+        raise _invalid("expiration_time")
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def word(row: Mapping[str, Any], name: str, struct: str, *, needed: bool = True) -> str:
@@ -91,7 +112,7 @@ def whole(row: Mapping[str, Any], name: str, struct: str) -> int | None:
 
 def contracts(row: Mapping[str, Any], name: str, struct: str) -> Decimal:
     found = _decimal(word(row, name, struct), name)
-    if found <= 0 or found % STEP or found > 10**9:
+    if not 0 < found <= 10**9 or found % STEP:
         raise _invalid(name)
     return found
 
@@ -145,13 +166,9 @@ def seconds_of(query: Mapping[str, str], name: str) -> datetime | None:
 
 
 def _decimal(text: str, name: str) -> Decimal:
-    try:
-        found = Decimal(text)
-    except InvalidOperation:
-        raise _invalid(name) from None
-    if not found.is_finite() or len(text) > 40:
+    if not NUMBER.fullmatch(text):
         raise _invalid(name)
-    return found
+    return Decimal(text)
 
 
 def _flag(row: Mapping[str, Any], name: str) -> bool:

@@ -18,8 +18,10 @@ from sandbox.kalshi.auth import Keys
 from sandbox.kalshi.exchange import Exchange
 from sandbox.kalshi.limits import COST, COSTS, Buckets
 from sandbox.kalshi.refusals import Refusal
+from sandbox.tolerance import tolerant
 
 ROOT = "/trade-api/v2"
+BAD_REQUEST = {"code": "bad_request", "message": "invalid request", "details": ""}
 
 
 @dataclass(kw_only=True)
@@ -61,6 +63,7 @@ def route(
 ) -> Route:
     """Make one endpoint: signature, limits, the handler, its refusal or answer."""
 
+    @tolerant(lambda: JSONResponse(BAD_REQUEST, 400))
     async def endpoint(request: Request) -> Response:
         body = await request.body()
         now = kalshi.clock.now()
@@ -68,7 +71,10 @@ def route(
             user_id = ""
             if signed:
                 user_id = kalshi.keys.user_of(
-                    request.headers, method=method, path=request.url.path, now=now
+                    request.headers,
+                    method=method,
+                    path=request.url.path,
+                    times=(now, kalshi.clock.wall()),
                 )
             cost = COSTS.get((method, path), COST)
             write = method != "GET"

@@ -9,6 +9,7 @@ from sandbox.kalshi.refusals import Refusal
 from sandbox.kalshi.server import Kalshi
 from sandbox.kalshi.stream import Session
 from sandbox.telling import telling
+from sandbox.tolerance import MISTAKES
 
 PATH = "/trade-api/ws/v2"
 
@@ -17,7 +18,8 @@ def route(kalshi: Kalshi) -> WebSocketRoute:
     async def endpoint(socket: WebSocket) -> None:
         now = kalshi.clock.now()
         try:
-            user_id = kalshi.keys.user_of(socket.headers, method="GET", path=PATH, now=now)
+            times = (now, kalshi.clock.wall())
+            user_id = kalshi.keys.user_of(socket.headers, method="GET", path=PATH, times=times)
         except Refusal:
             await socket.close(code=4401)
             return
@@ -34,7 +36,11 @@ async def _talk(kalshi: Kalshi, session: Session, socket: WebSocket) -> None:
             text = await socket.receive_text()
             try:
                 row = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 row = None
-            for frame in session.command(row, now=kalshi.clock.now()):
+            try:
+                frames = session.command(row, now=kalshi.clock.now())
+            except MISTAKES:
+                frames = session.command(None, now=kalshi.clock.now())  # an unknown command
+            for frame in frames:
                 await socket.send_json(frame)

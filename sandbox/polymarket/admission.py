@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from sandbox.polymarket.matching import Meeting, cost_of
 from sandbox.polymarket.rows import Order, Refused
 
 if TYPE_CHECKING:
@@ -45,4 +46,13 @@ def check_funds(exchange: "Exchange", order: Order) -> None:
         held = exchange.held_shares(wallet, order.token)
         short = order.remaining > wallet.free_shares(order.token, held)
     if short or not wallet.approved:
+        raise Refused("not enough balance / allowance")
+
+
+def check_cost(exchange: "Exchange", order: Order, meeting: Meeting) -> None:
+    """Refuse what would cost more than its wallet has: a fee may be larger at a better price."""
+    if not order.buy:
+        return
+    _, paid, fee = cost_of(order, meeting)
+    if paid + fee > order.wallet.free_cash(exchange.held_cash(order.wallet)):
         raise Refused("not enough balance / allowance")

@@ -13,7 +13,7 @@ def owe(leg: Leg, *, sign: int = 1) -> None:
     """Hold what a leg gives until the chain has it, or let it go again."""
     wallet, order = leg.order.wallet, leg.order
     if order.buy:
-        wallet.owed += sign * (leg.shares * leg.price + leg.fee)
+        wallet.owed += sign * (leg.dollars + leg.fee)
     else:
         owed = wallet.owed_shares.get(order.token, ZERO)
         wallet.owed_shares[order.token] = owed + sign * leg.shares
@@ -35,6 +35,10 @@ def move(trade: Trade, rules: Rules, *, now: datetime) -> bool:
             owe(leg, sign=-1)
             if trade.status is Settlement.CONFIRMED:
                 _deliver(leg)
+            else:
+                order = leg.order
+                tally = order.wallet.tally(order.token)
+                tally.undo(buy=order.buy, shares=leg.shares, dollars=leg.dollars + leg.fee)
     return True
 
 
@@ -68,5 +72,5 @@ def is_final(trade: Trade) -> bool:
 def _deliver(leg: Leg) -> None:
     wallet, order = leg.order.wallet, leg.order
     sign = 1 if order.buy else -1
-    wallet.cash -= sign * leg.shares * leg.price + leg.fee
+    wallet.cash -= sign * leg.dollars + leg.fee
     wallet.shares[order.token] = wallet.shares.get(order.token, ZERO) + sign * leg.shares

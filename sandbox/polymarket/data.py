@@ -16,6 +16,7 @@ from sandbox.polymarket.ranking import worth
 from sandbox.polymarket.rows import Leg, Redemption, Trade
 from sandbox.polymarket.server import Clob
 from sandbox.polymarket.wallets import Wallet
+from sandbox.tolerance import tolerant
 
 MILLION = 1_000_000
 
@@ -24,6 +25,7 @@ Row = dict[str, Any]
 
 def app(clob: Clob) -> Starlette:
     def endpoint(path: str, rows: Callable[[Exchange, Request], list[Row]], *, old: bool) -> Route:
+        @tolerant(_unreadable)
         async def answer(request: Request) -> Response:
             clob.exchange.tick(now=clob.clock.now())
             try:
@@ -43,7 +45,14 @@ def app(clob: Clob) -> Starlette:
 
         return Route(path, answer, methods=["GET"])
 
-    reads = {"trades": trades, "activity": activity, "positions": positions}
+    reads = {
+        "trades": trades,
+        "activity": activity,
+        "positions": positions,
+        "value": value,
+        "resolutions": resolutions,
+        "leaderboard": _leaderboard(clob),
+    }
     return Starlette(
         routes=[
             *(endpoint(f"/v2/{name}", rows, old=False) for name, rows in reads.items()),
@@ -51,11 +60,14 @@ def app(clob: Clob) -> Starlette:
                 endpoint(f"/{name}", rows, old=True)
                 for name, rows in {**reads, "positions": old_positions}.items()
             ),
-            endpoint("/v2/resolutions", resolutions, old=False),
-            endpoint("/v2/value", value, old=False),
-            endpoint("/v2/leaderboard", _leaderboard(clob), old=False),
+            endpoint("/v1/leaderboard", _leaderboard(clob), old=True),
         ]
     )
+
+
+def _unreadable() -> Response:
+    problem = {"error": "invalid request", "code": "INVALID_PARAMETER", "retryable": False}
+    return JSONResponse({**problem, "trace_id": "sandbox", "parameter": ""}, 400)
 
 
 def trades(exchange: Exchange, request: Request) -> list[Row]:

@@ -108,8 +108,8 @@ class Exchange:
             )
         order.number = 0 if order.wallet.invented else self._placed + 1
         held = self._held_for(order) if crossing else timedelta(0)
-        if not held:
-            plan(self, order)  # an order that is killed was never accepted
+        meeting = plan(self, order, held=bool(held))  # an order that is killed was never accepted
+        admission.check_cost(self, order, meeting)
         self._placed = max(self._placed, order.number)
         self.orders[order.order_id] = order.wallet.open[order.order_id] = order
         if order.expires_at is not None or held:
@@ -195,7 +195,12 @@ class Exchange:
         paid = ZERO
         for place, (token, unit) in enumerate(zip(market.tokens, market.payout, strict=True)):
             if index in (None, place):
-                paid += wallet.shares.pop(token, ZERO) * unit
+                # What was sold and is on its way belongs to the buyer already.
+                free = max(wallet.free_shares(token, ZERO), ZERO)
+                wallet.shares[token] = wallet.shares.get(token, ZERO) - free
+                paid += free * unit
+                if not wallet.shares[token]:
+                    del wallet.shares[token]
         wallet.cash += paid
         done = Redemption(wallet=wallet.address, market=market, paid=paid, at=now)
         self.redemptions.append(done)
@@ -253,6 +258,7 @@ class Exchange:
             order.status = "UNMATCHED"
             if order.market.accepting:
                 admission.check_funds(self, order)
+                admission.check_cost(self, order, plan(self, order))
                 execute(self, order, now=now)
         except Refused:
             order.status = "UNMATCHED"

@@ -14,6 +14,7 @@ from sandbox.polymarket import entries
 from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import Market
 from sandbox.polymarket.server import Clob
+from sandbox.tolerance import tolerant
 
 PAGE = 100  # a longer page is cut to this
 ORDERS = ("id", "volume", "volume24hr", "liquidity", "startDate", "endDate", "startTime")
@@ -26,6 +27,7 @@ def app(clob: Clob) -> Starlette:
     exchange = clob.exchange
 
     def listed(path: str, rows: Rows, *, keyset: str = "") -> Route:
+        @tolerant(_unreadable)
         async def answer(request: Request) -> Response:
             exchange.tick(now=clob.clock.now())
             found = rows(exchange, request)
@@ -59,6 +61,10 @@ def app(clob: Clob) -> Starlette:
             Route("/public-search", _search(exchange), methods=["GET"]),
         ]
     )
+
+
+def _unreadable() -> Response:
+    return JSONResponse({"type": "validation error", "error": "invalid request"}, 422)
 
 
 def all_events(exchange: Exchange, request: Request) -> list[Row]:
@@ -157,7 +163,7 @@ def _offset(rows: list[Row], request: Request) -> Response:
             {"type": "validation error", "error": "order fields are not valid"}, 422
         )
     text = request.query_params.get("offset", "0")
-    start = int(text) if text.isdecimal() else 0
+    start = int(text[:12]) if text.isdecimal() else 0
     if start > DEEPEST:
         return JSONResponse({"type": "validation error", "error": "offset is too deep"}, 422)
     return JSONResponse(rows[start : start + _limit(request)], headers={"deprecation": "true"})

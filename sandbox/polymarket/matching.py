@@ -18,11 +18,15 @@ NAMESPACE = uuid.UUID("b01dface-0000-4000-8000-000000000000")
 Meeting = list[tuple[Resting, Decimal]]  # what is taken of each resting order
 
 
-def plan(exchange: "Exchange", order: Order) -> Meeting:
-    """Return what an order would take now. Raises Refused where a FOK or FAK finds too little."""
+def plan(exchange: "Exchange", order: Order, *, held: bool = False) -> Meeting:
+    """Return what an order would take now. Raises Refused where a FOK or FAK finds too little, but
+    not of one that is held: it is looked at again when it is let go.
+    """
     meeting = taken(order, _meets(exchange, order))
     if order.number in exchange.rules.partial:
         meeting = half(meeting)
+    if held:
+        return meeting
     if order.kind == "FOK" and is_short(order, meeting):
         raise Refused("order couldn't be fully filled. FOK orders are fully filled or killed.")
     if order.kind == "FAK" and not meeting:
@@ -71,18 +75,10 @@ def _meets(exchange: "Exchange", order: Order) -> list[Resting]:
 def _trade(exchange: "Exchange", order: Order, meets: Meeting, *, now: datetime) -> None:
     market = order.market
     makers = [_make(exchange, order, resting, count) for resting, count in meets]
-    shares = sum((count for _, count in meets), ZERO)
-    paid = sum((count * market.own_price(order.token, each.price) for each, count in meets), ZERO)
-    fee = sum(
-        (
-            market.taker_fee(price=market.own_price(order.token, each.price), shares=count)
-            for each, count in meets
-        ),
-        ZERO,
-    )
-    taker = Leg(order=order, shares=shares, price=paid / shares, fee=fee)
+    shares, paid, fee = cost_of(order, meets)
+    taker = Leg(order=order, shares=shares, price=_price(paid, shares), dollars=paid, fee=fee)
     owe(taker)
-    order.book(shares, paid)
+    order.book(shares, paid, fee=fee)
     order.shares = max(order.shares, order.matched)
     market.last_price = meets[-1][0].price
     market.last_side = "BUY" if order.buy else "SELL"
@@ -113,14 +109,38 @@ def _trade(exchange: "Exchange", order: Order, meets: Meeting, *, now: datetime)
 def _make(exchange: "Exchange", order: Order, resting: Resting, count: Decimal) -> Leg:
     """Take shares off a resting order, for its owner at its own price and without a fee."""
     market, maker = order.market, exchange.orders[resting.order_id]
+    given = _dollars(order, resting, count)
+    # Two who buy both outcomes pay a dollar for each pair together.
+    own = given if maker.token == order.token else count - given
     price = market.own_price(maker.token, resting.price)
-    leg = Leg(order=maker, shares=count, fee=ZERO, price=price)
+    leg = Leg(order=maker, shares=count, price=price, dollars=own, fee=ZERO)
     market.book.take(resting.order_id, count)
     owe(leg)
-    maker.book(count, count * price)
+    maker.book(count, own)
     if not maker.remaining:
         maker.status = "MATCHED"
     return leg
+
+
+def cost_of(order: Order, meets: Meeting) -> tuple[Decimal, Decimal, Decimal]:
+    """Return shares, dollars and the fee of what an order takes."""
+    market = order.market
+    shares = sum((count for _, count in meets), ZERO)
+    paid = sum((_dollars(order, each, count) for each, count in meets), ZERO)
+    fees = (
+        market.taker_fee(price=market.own_price(order.token, each.price), shares=count)
+        for each, count in meets
+    )
+    return shares, paid, sum(fees, ZERO)
+
+
+def _dollars(order: Order, resting: Resting, count: Decimal) -> Decimal:
+    price = order.market.own_price(order.token, resting.price)
+    return (count * price).quantize(MICRO, "ROUND_FLOOR")
+
+
+def _price(paid: Decimal, shares: Decimal) -> Decimal:
+    return (paid / shares).quantize(Decimal("1e-10"))
 
 
 def taken(order: Order, meets: list[Resting]) -> list[tuple[Resting, Decimal]]:

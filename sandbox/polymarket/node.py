@@ -135,7 +135,7 @@ def logs_of(trade: Trade) -> list[Log]:
 
 def _filled(leg: Leg) -> bytes:
     order = leg.order
-    shares, dollars = _units(leg.shares), _units(leg.shares * leg.price)
+    shares, dollars = _units(leg.shares), _units(leg.dollars)
     gave, got = (dollars, shares) if order.buy else (shares, dollars)
     return encode(
         ["uint8", "uint256", "uint256", "uint256", "uint256", "bytes32", "bytes32"],

@@ -36,7 +36,7 @@ def seconds(text: str | None, name: str) -> int | None:
 def _bounds(request: Request) -> tuple[int, int]:
     query = request.query_params
     limit, offset = query.get("limit", str(DEFAULT)), query.get("offset", "0")
-    if not limit.isdecimal() or not 1 <= int(limit) <= MOST:
+    if not limit.isdecimal() or len(limit) > 9 or not 1 <= int(limit) <= MOST:
         raise BadQuestion("limit", f"limit lies between 1 and {MOST}")
     cursor = query.get("cursor", "")
     if cursor:

@@ -113,6 +113,8 @@ def by_token(call: Call) -> dict[str, Any]:
 
 def _named(call: Call) -> list[str]:
     rows = requests.json_of(call.body)
+    if not isinstance(rows, list):
+        raise Refused("Invalid payload")
     tokens = [str(row.get("token_id")) for row in rows if isinstance(row, dict)]
     return [token for token in tokens if token in call.exchange.by_token]
 
@@ -130,7 +132,7 @@ def _touch(call: Call) -> tuple[Decimal, Decimal]:
 
 
 def create_key(call: Call) -> dict[str, str]:
-    address, nonce = requests.key_request(call.headers, now=call.now)
+    address, nonce = requests.key_request(call.headers, times=call.clob.times())
     known = any(
         key.address == address and key == call.exchange.key_for(address, nonce)
         for key in list(call.exchange.keys.values())
@@ -141,7 +143,7 @@ def create_key(call: Call) -> dict[str, str]:
 
 
 def derive_key(call: Call) -> dict[str, str]:
-    address, nonce = requests.key_request(call.headers, now=call.now)
+    address, nonce = requests.key_request(call.headers, times=call.clob.times())
     return _key(call.exchange.key_for(address, nonce))
 
 

@@ -19,6 +19,7 @@ from sandbox.polymarket.contracts import Call, Reverted
 from sandbox.polymarket.node import Node
 from sandbox.polymarket.signing import CHAIN, keccak
 from sandbox.polymarket.wallets import Wallet
+from sandbox.tolerance import tolerant
 
 RELAY = "0x" + "7e1a" * 10  # the account that pays for proxies
 KINDS = {"PROXY": 1, "SAFE": 2, "WALLET": 3}  # with the signature types of their orders
@@ -49,6 +50,7 @@ def app(node: Node, clock: Clock) -> Starlette:
         relay = kind == "PROXY" and request.url.path == "/relay-payload"
         return JSONResponse({"address": RELAY if relay else address, "nonce": nonce})
 
+    @tolerant(lambda: JSONResponse({"error": "invalid payload"}, 400))
     async def submit(request: Request) -> Response:
         now = clock.now()
         node.advance(now)
@@ -230,7 +232,7 @@ async def _body(request: Request) -> Row:
 
 def _whole(row: Row, name: str) -> int:
     text = str(row.get(name, ""))
-    if not text.isdecimal():
+    if not text.isascii() or not text.isdecimal() or len(text) > 80:
         raise NotTaken(f"{name} is a whole number")
     return int(text)
 

@@ -2,8 +2,9 @@
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sandbox.polymarket import signing
@@ -12,6 +13,7 @@ from sandbox.polymarket.markets import MICRO, Market
 from sandbox.polymarket.rows import Order, Refused
 from sandbox.polymarket.signing import BadSignature, Domain, SignedOrder
 from sandbox.polymarket.wallets import ApiKey, Wallet
+from sandbox.tolerance import is_text
 
 WINDOW = timedelta(seconds=60)  # how far a client's clock may be off; the exact limit is not known
 # Contracts that an order may be signed for; the last one is of the retired first version.
@@ -22,6 +24,8 @@ DOMAINS = (
     Domain(contract=signing.STANDARD, version="1"),
 )
 KINDS = ("GTC", "GTD", "FOK", "FAK")
+MOST = Decimal(10) ** 12  # dollars, or shares, of one order
+LATEST = 4_000_000_000  # seconds, of an expiration
 
 
 def signed_request(
@@ -31,19 +35,19 @@ def signed_request(
     method: str,
     path: str,
     body: bytes,
-    now: datetime,
+    times: Sequence[datetime],
 ) -> ApiKey:
     """Return the API key that signed a request over its exact bytes. Raises Refused."""
     key = exchange.keys.get(headers.get("poly_api_key", ""))
     stamp = headers.get("poly_timestamp", "")
-    if key is None or not _is_close(stamp, now):
+    if key is None or not _is_close(stamp, times):
         raise Refused("Unauthorized/Invalid api key", status=401)
     made = signing.request_signature(
         key.secret, timestamp=stamp, method=method, path=path, body=body
     )
     proofs = (
-        hmac.compare_digest(made, headers.get("poly_signature", "")),
-        hmac.compare_digest(key.passphrase, headers.get("poly_passphrase", "")),
+        _same(made, headers.get("poly_signature", "")),
+        _same(key.passphrase, headers.get("poly_passphrase", "")),
         headers.get("poly_address", "").lower() == key.address,
     )
     if not all(proofs):
@@ -51,12 +55,12 @@ def signed_request(
     return key
 
 
-def key_request(headers: Mapping[str, str], *, now: datetime) -> tuple[str, int]:
+def key_request(headers: Mapping[str, str], *, times: Sequence[datetime]) -> tuple[str, int]:
     """Return address and nonce of a signed request for an API key. Raises Refused."""
     address, stamp = headers.get("poly_address", ""), headers.get("poly_timestamp", "")
     nonce = headers.get("poly_nonce", "0")
     try:
-        if not nonce.isdecimal() or not _is_close(stamp, now):
+        if not _is_whole(nonce) or not _is_close(stamp, times):
             raise BadSignature("a nonce and a time are needed")
         owner = signing.key_owner(
             address=address,
@@ -85,7 +89,7 @@ def order_of(exchange: Exchange, key: ApiKey, row: Mapping[str, Any], *, now: da
     if kind not in KINDS:
         raise Refused("Invalid order payload")
     expires = _whole(raw.get("expiration", "0"))
-    if (kind == "GTD") != bool(expires):
+    if (kind == "GTD") != bool(expires) or expires > LATEST:
         raise Refused("invalid expiration")
     return _order(
         signed,
@@ -112,7 +116,7 @@ def _order(
 ) -> Order:
     give, get = signed.maker_amount * MICRO, signed.taker_amount * MICRO
     buy = signed.side == 0
-    if not give or not get:
+    if not 0 < give <= MOST or not 0 < get <= MOST:
         raise Refused("Invalid order payload")
     dollars, shares = (give, get) if buy else (get, give)
     price = (dollars / shares).quantize(market.tick, "ROUND_HALF_EVEN")
@@ -140,8 +144,12 @@ def _signed(row: Mapping[str, Any]) -> tuple[SignedOrder, Mapping[str, Any]]:
     raw = row.get("order")
     if not isinstance(raw, dict) or not isinstance(raw.get("salt"), int):
         raise Refused("Invalid order payload")  # the salt is a number, all else is text
+    if "feeRateBps" in raw and "timestamp" not in raw:
+        raise Refused("order_version_mismatch")  # as the retired first version signed it
     sides = {"BUY": 0, "SELL": 1}
-    if raw.get("side") not in sides or raw.get("signatureType") not in (0, 1, 2, 3):
+    if not isinstance(raw.get("side"), str) or raw["side"] not in sides:
+        raise Refused("Invalid order payload")
+    if raw.get("signatureType") not in (0, 1, 2, 3):
         raise Refused("Invalid order payload")
     texts = (
         "maker",
@@ -201,19 +209,30 @@ def _is_owners(signed: SignedOrder, domain: Domain, wallet: Wallet, signature: s
 
 def json_of(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        found = json.loads(body)
+        if is_text(found):
+            return found
     except (ValueError, RecursionError):
-        raise Refused("Invalid order payload") from None
+        pass
+    raise Refused("Invalid order payload")
 
 
 def _whole(value: object) -> int:
     text = str(value)
-    if not text.isdecimal() or len(text) > 80:
+    if not _is_whole(text):
         raise Refused("Invalid order payload")
     return int(text)
 
 
-def _is_close(stamp: str, now: datetime) -> bool:
-    if not stamp.isdecimal() or len(stamp) > 12:
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 80
+
+
+def _same(made: str, given: str) -> bool:
+    return hmac.compare_digest(made.encode(), given.encode("utf-8", "replace"))
+
+
+def _is_close(stamp: str, times: Sequence[datetime]) -> bool:
+    if not _is_whole(stamp) or len(stamp) > 12:
         return False
-    return abs(int(stamp) - now.timestamp()) <= WINDOW.total_seconds()
+    return any(abs(int(stamp) - at.timestamp()) <= WINDOW.total_seconds() for at in times)

@@ -55,11 +55,11 @@ class Order:
     number: int = 0  # among all that were taken, from 1
     trades: list[str] = field(default_factory=list)
 
-    def book(self, shares: Decimal, dollars: Decimal) -> None:
+    def book(self, shares: Decimal, dollars: Decimal, *, fee: Decimal = ZERO) -> None:
         """Add a match, and what it makes of the wallet's holding of the token."""
         self.matched += shares
         self.paid += dollars
-        self.wallet.tally(self.token).trade(self.buy, shares, dollars)
+        self.wallet.tally(self.token).trade(buy=self.buy, shares=shares, dollars=dollars + fee)
 
     @property
     def remaining(self) -> Decimal:
@@ -77,7 +77,8 @@ class Leg:
 
     order: Order
     shares: Decimal
-    price: Decimal  # of its own token
+    price: Decimal  # of its own token, on average
+    dollars: Decimal  # what it gave or got, in millionths, without the fee
     fee: Decimal
 
 

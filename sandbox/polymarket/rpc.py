@@ -21,6 +21,7 @@ from sandbox.polymarket.contracts import Call, Reverted
 from sandbox.polymarket.node import Log, Node, State, block_of, logs_of
 from sandbox.polymarket.rows import Trade
 from sandbox.polymarket.signing import CHAIN
+from sandbox.tolerance import MISTAKES, tolerant
 
 WIDEST = 10_000  # blocks of one question about logs
 GAS, GAS_PRICE = 150_000, 30_000_000_000
@@ -36,6 +37,7 @@ class RpcError(Exception):
 
 
 def app(node: Node, clock: Clock) -> Starlette:
+    @tolerant(lambda: JSONResponse(_failed(None, RpcError(-32700, "parse error"))))
     async def http(request: Request) -> Response:
         node.advance(clock.now())
         try:
@@ -99,7 +101,11 @@ def _send_raw(node: Node, params: list[Any], now: datetime) -> str:
     """Take a signed transaction of a plain key."""
     try:
         sender = str(Account.recover_transaction(params[0])).lower()
-        nonce, _, _, to, _, data, *_ = rlp.decode(bytes.fromhex(params[0][2:]))
+        nonce, _, _, to, _, data, proof, *_ = rlp.decode(bytes.fromhex(params[0][2:]))
+        if (int.from_bytes(proof, "big") - 35) // 2 != CHAIN:
+            raise RpcError(-32000, "invalid chain id for signer")
+    except RpcError:
+        raise
     except Exception as problem:  # the libraries know a dozen ways to refuse bytes
         raise RpcError(-32602, f"invalid transaction: {problem}") from None
     expected = node.nonces.get(sender, 0)
@@ -192,6 +198,7 @@ class _Subscriber:
     def __init__(self, node: Node, clock: Clock, socket: WebSocket) -> None:
         self._node, self._clock, self._socket = node, clock, socket
         self._filters: dict[str, Row] = {}
+        self._named = 0
         self._told = len(node.exchange.trades)
         self._open: list[Trade] = []  # matches that are not on the chain yet
 
@@ -199,7 +206,12 @@ class _Subscriber:
         teller = asyncio.create_task(self._tell())
         try:
             while True:
-                await self._socket.send_json(self._answer(await self._socket.receive_text()))
+                text = await self._socket.receive_text()
+                try:
+                    told = self._answer(text)
+                except MISTAKES as problem:
+                    told = _failed(None, RpcError(-32602, f"invalid argument: {problem!r}"))
+                await self._socket.send_json(told)
         finally:
             teller.cancel()
 
@@ -220,7 +232,8 @@ class _Subscriber:
         params = asked.get("params") or []
         if not params or params[0] != "logs":
             return _failed(asked.get("id"), RpcError(-32602, "only logs can be subscribed to"))
-        name = f"0x{len(self._filters) + 1:032x}"
+        self._named += 1
+        name = f"0x{self._named:032x}"
         self._filters[name] = params[1] if len(params) > 1 and isinstance(params[1], dict) else {}
         return {"jsonrpc": "2.0", "id": asked.get("id"), "result": name}
 

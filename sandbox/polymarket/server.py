@@ -15,6 +15,7 @@ from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import Market
 from sandbox.polymarket.rows import Refused
 from sandbox.polymarket.wallets import ApiKey
+from sandbox.tolerance import tolerant
 
 BEAT = timedelta(seconds=10)  # without one for this long, all orders of the key are canceled
 
@@ -26,6 +27,10 @@ class Clob:
     exchange: Exchange
     clock: Clock
     beats: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+
+    def times(self) -> tuple[datetime, datetime]:
+        """Return the times that a signature may be of: the sandbox's, and the client's own."""
+        return self.clock.now(), self.clock.wall()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +63,23 @@ Handler = Callable[[Call], Any]
 
 
 def route(clob: Clob, method: str, path: str, handler: Handler, *, signed: bool) -> Route:
+    @tolerant(lambda: JSONResponse({"error": "Invalid order payload"}, 400))
     async def endpoint(request: Request) -> Response:
         body = await request.body()
         now = clob.clock.now()
         clob.exchange.tick(now=now)
-        _drop_silent_keys(clob, now=now)
+        drop_silent_keys(clob, now=now)
         headers = {name.lower().replace("-", "_"): value for name, value in request.headers.items()}
         try:
             key = None
             if signed:
                 key = requests.signed_request(
-                    clob.exchange, headers, method=method, path=request.url.path, body=body, now=now
+                    clob.exchange,
+                    headers,
+                    method=method,
+                    path=request.url.path,
+                    body=body,
+                    times=clob.times(),
                 )
             answer = handler(
                 Call(
@@ -88,7 +99,8 @@ def route(clob: Clob, method: str, path: str, handler: Handler, *, signed: bool)
     return Route(path, endpoint, methods=[method])
 
 
-def _drop_silent_keys(clob: Clob, *, now: datetime) -> None:
+def drop_silent_keys(clob: Clob, *, now: datetime) -> None:
+    """Cancel the orders of every key whose heartbeats have stopped."""
     for key, (_, at) in clob.beats.items():
         if now - at > BEAT:
             for order in list(clob.exchange.orders.values()):

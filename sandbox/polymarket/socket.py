@@ -58,7 +58,7 @@ async def _next(socket: WebSocket) -> object:
             continue
         try:
             found: object = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         return found
 
@@ -72,7 +72,8 @@ def _signed_in(clob: Clob, row: object) -> UserSession | None:
     if key is None:
         return None
     proofs = ((key.secret, "secret"), (key.passphrase, "passphrase"))
-    if not all(hmac.compare_digest(own, str(auth.get(name, ""))) for own, name in proofs):
+    given = {name: str(auth.get(name, "")).encode("utf-8", "replace") for _, name in proofs}
+    if not all(hmac.compare_digest(own.encode(), given[name]) for own, name in proofs):
         return None
     markets = row.get("markets")
     named = [str(each) for each in markets] if isinstance(markets, list) else []

@@ -18,7 +18,13 @@ class Tally:
     shares: Decimal = ZERO
     cost: Decimal = ZERO  # USD
 
-    def trade(self, buy: bool, shares: Decimal, dollars: Decimal) -> None:
+    def undo(self, *, buy: bool, shares: Decimal, dollars: Decimal) -> None:
+        """Take back a match that the chain lost."""
+        sign = 1 if buy else -1
+        self.shares = max(self.shares - sign * shares, ZERO)
+        self.cost = max(self.cost - sign * dollars, ZERO)
+
+    def trade(self, *, buy: bool, shares: Decimal, dollars: Decimal) -> None:
         if buy:
             self.shares += shares
             self.cost += dollars

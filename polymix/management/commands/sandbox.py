@@ -33,6 +33,7 @@ class Command(BaseCommand):
             "--recording", type=Path, help="recorded trades and books to live again"
         )
         parser.add_argument("--resolutions", type=Path, help="how its markets ended (CSV)")
+        parser.add_argument("--start", help="when it begins, like 2026-11-21T18:00:00Z; now")
         parser.add_argument("--speed", type=float, default=1.0, help="times real time")
         parser.add_argument(
             "--memory", type=Path, help="a file for the games that are on when it stops"
@@ -55,7 +56,7 @@ class Command(BaseCommand):
             _check_port(options["host"], port)
         made = Sandbox(
             seed=options["seed"],
-            start=datetime.now(UTC),
+            start=_start(options["start"]),
             speed=options["speed"],
             rules=rules,
             memory=options["memory"],
@@ -70,6 +71,17 @@ class Command(BaseCommand):
         self.stdout.write(f"Stopped; {kept}.")
 
 
+def _start(text: str | None) -> datetime:
+    """Return the first moment of the world: the same seed and start give the same log."""
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise CommandError(f"--start is a time like 2026-11-21T18:00:00Z, not {text!r}.") from None
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+
+
 def _tape(options: dict[str, Any]) -> list[Happening] | None:
     if options["recording"] is None:
         return None
@@ -80,7 +92,8 @@ def _tape(options: dict[str, Any]) -> list[Happening] | None:
 
 
 def _check_port(host: str, port: int) -> None:
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
