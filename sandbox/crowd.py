@@ -20,7 +20,7 @@ from sandbox.polymarket.wallets import Wallet
 ONE, CENT = Decimal(1), Decimal("0.01")
 LOWEST, HIGHEST = Decimal("0.15"), Decimal("0.85")  # what whales care to pay
 SELLS = 0.12  # of all that a whale does
-PATIENCE = 30.0  # seconds between two bets of the busiest whale, on average
+PATIENCE = 45.0  # seconds between two bets of the busiest whale, on average
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,9 +91,16 @@ class Sandbox:
         self.calls = Calls(self.clock)
         self.users = [self._user(seed, number) for number in range(1, USERS + 1)]
         kalshi, polymarket = self.kalshi.exchange, self.polymarket.exchange
+        self._recalled = memories.recall(memory, now=start) if memory else memories.Recalled()
         self.world: World | Tape
         if tape is None:
-            self.world = World(seed=seed, start=start, kalshi=kalshi, polymarket=polymarket)
+            self.world = World(
+                seed=seed,
+                start=start,
+                kalshi=kalshi,
+                polymarket=polymarket,
+                recalled=self._recalled.going,
+            )
         else:
             self.world = Tape(tape, start=start, kalshi=kalshi, polymarket=polymarket)
         self._rules, self._seed = rules, seed
@@ -106,8 +113,7 @@ class Sandbox:
             lambda at: bent.step(self.kalshi.exchange, self.polymarket.exchange, now=at)
         )
         self._memory = memory
-        exchange = self.polymarket.exchange
-        self._decided = memories.recall(memory, exchange, now=start) if memory else []
+        memories.list_decided(self.polymarket.exchange, self._recalled.over, now=start)
 
     def apps(self) -> dict[str, ASGIApp]:
         """Return the servers by name."""
@@ -152,7 +158,8 @@ class Sandbox:
         for count in itertools.count():
             self.world.advance(self.clock.now())
             if self._memory is not None and count % KEEP_EVERY == 0:
-                memories.keep(self._memory, [*self.world.ended, *self.world.games], self._decided)
+                games = [*self.world.ended, *self.world.games]
+                memories.keep(self._memory, games, self._recalled.over)
             await asyncio.sleep(TICK)
 
     def _user(self, seed: int, number: int) -> FundedUser:

@@ -4,7 +4,9 @@ venues around a hidden fair price. The same seed and the same clock give the sam
 
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -12,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sandbox import history
 from sandbox.book import Side
 from sandbox.crowd import WHALES, Crowd
-from sandbox.games import GAME, Game
+from sandbox.games import Draft, Game
 from sandbox.kalshi import life
 from sandbox.kalshi.exchange import Exchange as KalshiExchange
 from sandbox.kalshi.exchange import Placing
@@ -20,12 +22,12 @@ from sandbox.kalshi.listing import Event, Series, Status
 from sandbox.kalshi.listing import Market as KalshiMarket
 from sandbox.kalshi.refusals import Refusal
 from sandbox.polymarket.exchange import Exchange as PolymarketExchange
-from sandbox.polymarket.markets import Market as PolymarketMarket
 from sandbox.polymarket.rows import Order, Refused
 from sandbox.teams import LEAGUES, League, Team
 
 ZERO, ONE, CENT = Decimal(0), Decimal(1), Decimal("0.01")
 HOUSE = "0x" + "50" * 20  # the wallet, and the member's name, of whoever quotes
+VISITOR = "visitor"  # the member who takes what the house quotes on Kalshi
 LEVELS = 4
 RICH = Decimal(10_000_000)
 STEP = timedelta(seconds=1)
@@ -34,10 +36,11 @@ BETWEEN_GAMES = timedelta(minutes=4)
 GAMES = 6  # listed at any time, before they start or while they are played
 NEW_YORK = ZoneInfo("America/New_York")  # whose date both venues give a game
 FEE_CHANGES = {"KXNFLGAME": (timedelta(minutes=20), Decimal("0.5"))}  # when, and to what
+VISITS = 0.15  # the chance that somebody trades on Kalshi in one step
 REQUOTE = 0.35  # the chance that a venue's quotes of a game move in one step
-DRIFT = 0.35  # how far one venue may lag behind the other, in cents per step
-WALK = 0.2  # how far a fair price moves in one step before the game, in cents
-PLAY = 6  # times as far while it is played
+DRIFT = 0.7  # how far one venue may lag behind the other, in cents per step
+WALK = 0.1  # how far a fair price moves in one step before the game, in cents
+PLAY = 12  # times as far while it is played
 
 
 class World:
@@ -50,6 +53,7 @@ class World:
         start: datetime,
         kalshi: KalshiExchange,
         polymarket: PolymarketExchange,
+        recalled: Sequence[Draft] = (),
     ) -> None:
         self._draw = random.Random(seed)
         self._ids = random.Random(f"ids {seed} {start.isoformat()}")  # another start, other games
@@ -58,17 +62,22 @@ class World:
         self._count = 0
         self._rest: dict[str, list[Team]] = {}  # who has not played yet, by league
         kalshi.open_member(HOUSE, cash=dict.fromkeys(range(4), RICH))
-        kalshi.members[HOUSE].invented = True
+        kalshi.open_member(VISITOR, cash=dict.fromkeys(range(4), RICH))
+        for name in (HOUSE, VISITOR):
+            kalshi.members[name].invented = True
+        self._visits = random.Random(f"visits {seed}")
         self._house = polymarket.open_wallet(HOUSE, cash=RICH, invented=True)
         polymarket.house = HOUSE
         self.crowd = Crowd(polymarket, seed=seed, whales=WHALES, cash=RICH / 10)
         history.write(polymarket, WHALES, house=self._house, seed=seed, until=start)
         self._start, self._scheduled = start, 0
         self.bends: list[Callable[[datetime], None]] = []  # done at each step
-        self.games = [self._schedule(start) for _ in range(GAMES)]
+        self.games = [self._list(draft, start) for draft in recalled]
+        self.games += [self._schedule(start) for _ in range(GAMES - len(self.games))]
         for name, change in FEE_CHANGES.items():
             at = start + change[0]
-            life.announce_fees(kalshi, kalshi.series[name], at=at, multiplier=change[1])
+            if name in kalshi.series:
+                life.announce_fees(kalshi, kalshi.series[name], at=at, multiplier=change[1])
         self.ended: deque[Game] = deque(maxlen=50)  # the latest
 
     def advance(self, now: datetime) -> None:
@@ -80,6 +89,7 @@ class World:
             for game in self.games:
                 self._step(game, at)
             self.crowd.step(self.games, at)
+            self._visit(at)
             for bend in self.bends:
                 bend(at)
             if any(game.over for game in self.games):
@@ -94,39 +104,30 @@ class World:
         away, home = self._next_teams(league)
         starts_at = self._start + FIRST_GAME + self._scheduled * BETWEEN_GAMES
         self._scheduled += 1
-        date = starts_at.astimezone(NEW_YORK)
-        while f"{_ticker(league, away, home, date)}-{away.code}" in self._kalshi.markets:
-            date += timedelta(days=1)  # they have played that day
-        slug = f"{league.name}-{away.code}-{home.code}-{date:%Y-%m-%d}".lower()
-        tokens = (str(self._ids.getrandbits(250)), str(self._ids.getrandbits(250)))
-        market = PolymarketMarket(
-            condition=f"0x{self._ids.getrandbits(256):064x}",
-            slug=slug,
-            question=f"{away.nickname} vs. {home.nickname}",
-            outcomes=(away.nickname, home.nickname),
-            tokens=tokens,
-            description=(
-                f"This market resolves to the team that wins the {league.name} game scheduled for "
-                f"{date:%B %d}. If it is cancelled or ends in a tie, it resolves 50-50."
-            ),
-            teams=tuple((f"{t.city} {t.nickname}", t.nickname, t.code) for t in (away, home)),
-            delay=1,
-            starts_at=starts_at,
-            ends_at=starts_at + GAME,
-        )
-        self._polymarket.list_market(market)
-        self._house.shares |= dict.fromkeys(tokens, Decimal(10_000_000))
-        return Game(
+        draft = Draft(
             league=league,
             away=away,
             home=home,
             starts_at=starts_at,
+            date=starts_at.astimezone(NEW_YORK),
+            condition=f"0x{self._ids.getrandbits(256):064x}",
+            tokens=(str(self._ids.getrandbits(250)), str(self._ids.getrandbits(250))),
             fair=self._draw.uniform(30, 70),
             luck=self._draw.uniform(0, 100),
+        )
+        while draft.ticker in self._kalshi.events:
+            draft = replace(draft, date=draft.date + timedelta(days=1))  # they have played that day
+        return self._list(draft, now)
+
+    def _list(self, draft: Draft, now: datetime) -> Game:
+        market = draft.market()
+        self._polymarket.list_market(market)
+        self._house.shares |= dict.fromkeys(draft.tokens, RICH)
+        return Game(
+            draft=draft,
+            fair=draft.fair,
             polymarket=market,
-            kalshi=self._list_on_kalshi(
-                league, away, home, now=now, starts_at=starts_at, date=date
-            ),
+            kalshi=self._list_on_kalshi(draft, now),
             lag={"kalshi": 0.0, "polymarket": 0.0},
         )
 
@@ -137,36 +138,28 @@ class World:
             rest[:] = self._draw.sample(league.teams, len(league.teams))
         return rest.pop(), rest.pop()
 
-    def _list_on_kalshi(
-        self,
-        league: League,
-        away: Team,
-        home: Team,
-        *,
-        now: datetime,
-        starts_at: datetime,
-        date: datetime,
-    ) -> tuple[KalshiMarket, KalshiMarket]:
+    def _list_on_kalshi(self, draft: Draft, now: datetime) -> tuple[KalshiMarket, KalshiMarket]:
+        league = draft.league
         series = self._kalshi.series.get(league.series) or Series(
             ticker=league.series, title=f"{league.name} game", shard=league.shard
         )
         event = Event(
-            ticker=_ticker(league, away, home, date),
+            ticker=draft.ticker,
             series=series,
-            title=f"{away.city} at {home.city}",
-            starts_at=starts_at,
-            ends_at=starts_at + GAME,
+            title=f"{draft.away.city} at {draft.home.city}",
+            starts_at=draft.starts_at,
+            ends_at=draft.ends_at,
         )
         made = []
-        for team in (away, home):
+        for team in (draft.away, draft.home):
             market = KalshiMarket(
                 ticker=f"{event.ticker}-{team.code}",
                 event=event,
                 yes=team.city,
                 shard=league.shard,
                 opens_at=now,
-                closes_at=starts_at + timedelta(hours=48),
-                expected_at=starts_at + timedelta(hours=3),
+                closes_at=draft.starts_at + timedelta(hours=48),
+                expected_at=draft.starts_at + timedelta(hours=3),
                 strike={league.strike: team.target},
             )
             self._kalshi.list_market(market)
@@ -186,6 +179,25 @@ class World:
             if self._draw.random() < REQUOTE:
                 self._withdraw(game, venue, at)
                 self._quote(game, venue, at)
+
+    def _visit(self, at: datetime) -> None:
+        """Now and then let somebody take a few contracts on Kalshi, at the price that is there."""
+        if self._visits.random() > VISITS or not self.games:
+            return
+        game = self._visits.choice(self.games)
+        market, side = self._visits.choice(game.kalshi), self._visits.choice((Side.BID, Side.ASK))
+        price = market.book.best(side.other)
+        if price is None or market.status is not Status.ACTIVE:
+            return
+        asked = Placing(
+            ticker=market.ticker,
+            side=side,
+            count=Decimal(self._visits.randint(1, 60)),
+            price=price,
+            time_in_force="immediate_or_cancel",
+        )
+        with suppress(Refusal):
+            self._kalshi.place(VISITOR, asked, now=at)
 
     def _decide(self, game: Game, at: datetime) -> None:
         """End a game: both venues learn who won."""
@@ -267,7 +279,3 @@ class World:
             except Refusal:
                 continue
         return placed
-
-
-def _ticker(league: League, away: Team, home: Team, date: datetime) -> str:
-    return f"{league.series}-{date:%y%b%d}{away.code}{home.code}".upper()

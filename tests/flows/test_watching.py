@@ -81,13 +81,13 @@ def test_the_default_profile_copies_within_two_minutes_and_the_books_hold(life):
 
 
 def test_what_was_held_when_a_game_ended_is_settled_as_the_exchange_says(life):
-    life.live(60)
+    life.live(100)
     held = set(Position.objects.values_list("outcome__market__external_id", flat=True))
     assert held
     exchange = life.made.polymarket.exchange
     for condition in held:
         exchange.resolve(condition, (1, 0), now=life.made.clock.now())
-    life.live(10)
+    life.live(20)
 
     assert not Position.objects.filter(
         closed_at__isnull=True, outcome__market__external_id__in=held
@@ -214,12 +214,12 @@ def failing(read, *, names, times=10**9):
 
 
 def test_one_book_that_cannot_be_read_stops_nothing_else(life):
-    life.live(40)
+    life.live(90)
     held = Position.objects.filter(closed_at__isnull=True).first()
     token = held.outcome.token
     life.public.book = failing(life.public.book, names={token})
     before, seen = Decision.objects.count(), Feed.objects.get(key="sandbox").seen_at
-    life.live(40)
+    life.live(120)
 
     assert Decision.objects.count() > before  # signals are decided
     assert Order.objects.filter(filled_shares__gt=0, created_at__gt=seen).exists()  # and filled
@@ -233,14 +233,14 @@ def test_one_wallet_that_cannot_be_read_keeps_the_others_going(life):
     (lost,) = [each for each in life.found if each.name == "steady-heron"]
     now = life.made.clock.now()
     life.public.trades = failing(life.public.trades, names={lost.address})
-    life.live(60)
+    life.live(100)
 
     stored = WhaleTrade.objects.filter(at__gt=now)
     assert stored.exists()
     assert not stored.filter(whale_id=lost.whale_id).exists()
     assert (Feed.objects.get(key="sandbox").clock_at or now) <= now  # a restart reads it again
     life.public.trades = type(life.public).trades.__get__(life.public)
-    life.live(60)
+    life.live(180)
     assert WhaleTrade.objects.filter(at__gt=now, whale_id=lost.whale_id).exists()
     assert_invariants()
 
@@ -267,7 +267,7 @@ def test_a_pushed_trade_is_kept_though_the_read_after_it_fails(life):
 
 
 def test_a_paused_follow_is_watched_while_its_copies_are_held(life):
-    life.live(60)
+    life.live(100)
     held = Order.objects.filter(outcome__positions__closed_at__isnull=True).first()
     Follow.objects.update(paused=True)
     watched = life.watch._watched()
@@ -277,7 +277,7 @@ def test_a_paused_follow_is_watched_while_its_copies_are_held(life):
 
 
 def test_another_result_after_the_payment_is_told_and_changes_nothing(life, caplog):
-    life.live(60)
+    life.live(100)
     position = Position.objects.filter(closed_at__isnull=True).first()
     condition = position.outcome.market.external_id
     exchange = life.made.polymarket.exchange

@@ -1,4 +1,4 @@
-"""Bytes that nobody should send: each is refused, none ends a connection or breaks a later answer."""
+"""Bytes that nobody should send: each is refused, and none breaks a later answer."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ import websockets
 from sandbox.exchanges import Sandbox
 from sandbox.kalshi.server import ROOT
 from sandbox.serving import serving
-from tests.sandbox.kalshi_world import KalshiWorld
+from tests.sandbox.kalshi_world import HOME, KalshiWorld
 
 START = datetime(2026, 11, 21, 18, tzinfo=UTC)
 DEEP = "[" * 100_000
@@ -109,7 +109,16 @@ def test_headers_in_no_language_are_refused(urls, header):
 )
 def test_an_order_with_such_a_field_is_refused_and_harms_nobody(changed):
     world = KalshiWorld()
-    answer = world.order("alice", "bid", "0.50", **changed)
+    path = "/portfolio/events/orders"
+    body = {
+        "ticker": HOME,
+        "side": "bid",
+        "price": "0.50",
+        "count": "1.00",
+        "time_in_force": "good_till_canceled",
+        "self_trade_prevention_type": "taker_at_cross",
+    }
+    answer = world.call("alice", "POST", path, {**body, **changed})
     after = world.order("alice", "bid", "0.50")
 
     assert answer.status_code == 400

@@ -75,7 +75,7 @@ def test_the_rest_of_the_catalogue_answers(made, url):
     assert {row["sport"] for row in ask(url, "/sports")} == {"nba", "nfl", "mlb", "nhl"}
     assert len(ask(url, "/teams", limit=100)) == 18
     assert {row["slug"]: row["id"] for row in ask(url, "/tags")}["nba"] == "745"
-    nickname = made.world.games[0].away.nickname
+    nickname = made.world.games[0].draft.away.nickname
     assert nickname in ask(url, "/public-search", q=nickname)["events"][0]["title"]
     assert httpx.get(url + "/events/slug/none").status_code == 404
 

@@ -66,7 +66,7 @@ class Command(BaseCommand):
         with suppress(KeyboardInterrupt):
             asyncio.run(made.serve(host=options["host"], ports=ports))
         kept = (
-            "games that were on end at the next start" if options["memory"] else "nothing is kept"
+            "games that are on go on at the next start" if options["memory"] else "nothing is kept"
         )
         self.stdout.write(f"Stopped; {kept}.")
 
