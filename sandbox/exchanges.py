@@ -33,13 +33,14 @@ from sandbox.polymarket import clob, data, gamma, relayer, rpc
 from sandbox.polymarket.exchange import Exchange as PolymarketExchange
 from sandbox.polymarket.node import Node
 from sandbox.polymarket.server import Clob, drop_silent_keys
-from sandbox.polymarket.signing import keccak
+from sandbox.polymarket.signing import keccak, safe_of
 from sandbox.recorded import Happening
 from sandbox.serving import check_loopback
 from sandbox.tape import Tape
 from sandbox.world import World
 
 USERS = 3
+SAFE = 2  # the signature type of a Safe
 CASH = Decimal(10_000)
 TICK = 0.25  # seconds of real time between two looks at the clock
 KEEP_EVERY = 8  # looks
@@ -52,6 +53,7 @@ class FundedUser:
     name: str
     wallet: str  # an address that its own key signs for
     wallet_key: str
+    safe: str  # another wallet of the key, with as much money; moved through the relayer
     relayer_key: str  # for the wallet's own address
     kalshi_key_id: str
     kalshi_key: str  # PEM
@@ -168,6 +170,8 @@ class Sandbox:
         public = PrivateKey(secret).public_key.format(compressed=False)
         address = "0x" + keccak(public[1:])[12:].hex()
         self.polymarket.exchange.open_wallet(address, cash=CASH)
+        safe = safe_of(address)
+        self.polymarket.exchange.open_wallet(safe, owner=address, signature_type=SAFE, cash=CASH)
         relayer_key = f"relayer-{hashlib.sha256(secret).hexdigest()[:24]}"
         self.polymarket.exchange.relayer_keys[address] = relayer_key
         key = ed25519.Ed25519PrivateKey.from_private_bytes(secret)
@@ -188,6 +192,7 @@ class Sandbox:
             name=name,
             wallet=address,
             wallet_key="0x" + secret.hex(),
+            safe=safe,
             relayer_key=relayer_key,
             kalshi_key_id=f"sandbox-{number}",
             kalshi_key=pem.decode(),

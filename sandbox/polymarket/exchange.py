@@ -99,6 +99,8 @@ class Exchange:
         admission.check(self, order, now=now)
         side, price = market.on_book(order.token, buy=order.buy, price=order.price)
         crossing = next(market.book.crossing(side, price), None) is not None
+        if order.post_only and order.kind in ("FOK", "FAK"):
+            raise Refused("invalid post-only order: only GTC and GTD orders can rest")
         if order.post_only and crossing:
             raise Refused("invalid post-only order: order crosses book")
         if crossing and order.buy and order.shares * order.price < MARKETABLE_MINIMUM:
@@ -272,6 +274,16 @@ class Exchange:
         for each in resting:
             if self.orders[each.order_id].wallet.invented:
                 self._end(self.orders[each.order_id], "CANCELED", now=now)
+
+    def end_own(self, order: Order, *, now: datetime) -> None:
+        """Take back the wallet's own orders that a new one would cross: nobody trades with himself,
+        and no book stands crossed.
+        """
+        side, limit = order.market.on_book(order.token, buy=order.buy, price=order.price)
+        for each in list(order.market.book.crossing(side, limit)):
+            own = self.orders[each.order_id]
+            if own.wallet is order.wallet:
+                self._end(own, "CANCELED", now=now)
 
     def _end(self, order: Order, status: str, *, now: datetime) -> None:
         order.market.book.remove(order.order_id)

@@ -40,6 +40,7 @@ def plan(exchange: "Exchange", order: Order, *, held: bool = False) -> Meeting:
 def execute(exchange: "Exchange", order: Order, *, now: datetime) -> None:
     """Match at once; what may rest, rests. Raises Refused as `plan` does."""
     meeting = plan(exchange, order)
+    exchange.end_own(order, now=now)
     if meeting:
         _trade(exchange, order, meeting, now=now)
     if order.number in exchange.rules.partial:

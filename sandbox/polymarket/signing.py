@@ -31,6 +31,11 @@ AUTH_WORDS = "This message attests that I control the given wallet"
 DEPOSIT_WALLET = 3  # the signature type of a contract that checks for itself
 
 
+# Where Polymarket's factory puts the Safe of a key (EIP-1014).
+SAFE_FACTORY = "0xaacFeEa03eb1561C4e67d661e40682Bd20E3541b"
+SAFE_CODE = "0x2bce2127ff07fb632d16c8347c4ebf501f4841168bed00d9e6ef715ddb6fcecf"  # its hash
+
+
 class BadSignature(Exception):
     """Bytes that are no signature, or one of somebody else."""
 
@@ -206,3 +211,10 @@ def _raw(text: str) -> bytes:
         return binascii.unhexlify(text.removeprefix("0x"))
     except (binascii.Error, ValueError):
         raise BadSignature(f"{text[:70]} is not hexadecimal") from None
+
+
+def safe_of(owner: str) -> str:
+    """Return the address of the Safe that belongs to a key's address, lower case."""
+    salt = keccak(bytes(12) + bytes.fromhex(owner[2:]))
+    made = keccak(b"\xff" + bytes.fromhex(SAFE_FACTORY[2:]) + salt + bytes.fromhex(SAFE_CODE[2:]))
+    return "0x" + made[12:].hex()

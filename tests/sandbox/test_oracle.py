@@ -144,7 +144,13 @@ def test_the_court_tells_of_calls_by_time_and_of_nobody_invented(court):
     report = httpx.get(f"{oracle}/oracle").json()
     assert report["orders"] == []
     assert set(report["balances"]) == {
-        name for user in made.users for name in (f"kalshi:{user.name}", f"polymarket:{user.wallet}")
+        name
+        for user in made.users
+        for name in (
+            f"kalshi:{user.name}",
+            f"polymarket:{user.wallet}",
+            f"polymarket:{user.safe}",
+        )
     }
     assert httpx.get(f"{oracle}/oracle/fills").json() == []
     assert httpx.get(f"{oracle}/oracle/exposures").json() == []

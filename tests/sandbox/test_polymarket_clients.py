@@ -1,5 +1,6 @@
 """The official clients, unmodified, trade on the sandbox."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,6 +15,7 @@ from polymarket.environments import PRODUCTION
 from py_clob_client_v2 import ClobClient, OrderArgs
 from py_clob_client_v2 import Side as ClobSide
 
+from sandbox.exchanges import Sandbox
 from sandbox.polymarket.wallets import Wallet
 from sandbox.serving import serving
 from tests.sandbox.polymarket_world import KEY, NEG, V3, YES, PolymarketWorld, environment
@@ -105,3 +107,27 @@ def test_the_official_client_redeems_with_every_kind_of_wallet(kind, token, payo
     assert done.transaction_hash.startswith("0x")
     assert wallet.cash - before == paid
     assert not wallet.shares.get(token)
+
+
+def test_the_printed_wallets_trade_with_the_official_client():
+    made = Sandbox(seed=1, start=datetime.now(UTC), speed=1)
+    made.world.advance(made.clock.now() + timedelta(seconds=20))
+    user, market = made.users[0], made.world.games[0].polymarket
+    with serving(made.apps()["polymarket"]) as url:
+        for wallet in (user.wallet, user.safe):
+            client = SecureClient.create(
+                private_key=user.wallet_key,
+                wallet=wallet,
+                environment=environment(url),
+                api_key=RelayerApiKey(key=user.relayer_key, address=user.wallet),
+            )
+            order = client.post_order(
+                client.create_limit_order(
+                    token_id=market.tokens[0], price="0.05", size="10", side="BUY"
+                )
+            )
+            assert order.status == "live"
+    assert (
+        user.safe
+        == derive_safe_wallet_address(user.wallet, PRODUCTION._config.wallet_derivation).lower()
+    )

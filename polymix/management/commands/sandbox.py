@@ -117,6 +117,7 @@ def _screen(made: Sandbox, host: str, ports: dict[str, int]) -> str:
             f"  {user.name}",
             f"    wallet      {user.wallet}",
             f"    wallet key  {user.wallet_key}",
+            f"    its Safe    {user.safe}",
             f"    relayer key {user.relayer_key}",
             f"    Kalshi key  {user.kalshi_key_id}",
             *(f"    {line}" for line in user.kalshi_key.strip().splitlines()),
