@@ -15,10 +15,10 @@ from venues.polymarket import parse
 def world() -> PolymarketWorld:
     made = PolymarketWorld(speed=0)
     made.quote(YES, "0.55", "100")
-    made.quote(NO, "0.30", "100")
+    made.quote(NO, "0.48", "100")
     buy(made, "0.60", "40")
     wait(made, 60)
-    buy(made, "0.40", "10", NO)
+    buy(made, "0.50", "10", NO)
     wait(made, 60)
     return made
 
