@@ -123,8 +123,11 @@ def test_a_killed_child_comes_back_and_a_killed_supervisor_leaves_nothing_behind
 
     again = up(place, port)  # the very command that was killed
     try:
-        time.sleep(12)
-        alive = [each for each in orphans if each.is_running()]
+        deadline, alive = time.monotonic() + 30, orphans
+        while alive and time.monotonic() < deadline:
+            time.sleep(0.2)
+            alive = [each for each in orphans if each.is_running()]
+        wait_for_page(port, again)
         again.send_signal(signal.SIGINT)
         output, _ = again.communicate(timeout=60)
     finally:
@@ -152,7 +155,7 @@ def read_so_far() -> tuple[int, int, int]:
 def test_killed_servers_come_back_and_the_replay_loses_nothing(place, monkeypatch):
     monkeypatch.setenv("POLYMIX_HOME", str(place / ".polymix"))
     port = free_port()
-    process = up(place, port, minutes=0.5)
+    process = up(place, port, minutes=0.3)
     try:
         wait_for_page(port, process)
         before, length, _ = read_so_far()

@@ -108,7 +108,7 @@ def test_whales_bet_redeem_and_never_owe_more_than_they_have(made):
 
 
 def test_the_world_never_runs_out_of_games_and_remembers_little_of_the_house(made):
-    made.world.advance(START + timedelta(minutes=40))
+    made.world.advance(START + timedelta(minutes=25))
 
     assert len(made.world.games) == 6
     assert made.world.ended
