@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from sandbox.exchanges import Sandbox
-from sandbox.polymarket import wire
+from sandbox.polymarket import orders, wire
+from sandbox.polymarket.server import Call
 from sandbox.polymarket.stream import MarketSession, UserSession
 from sandbox.serving import serving
 from tests.sandbox.polymarket_world import V3, YES, PolymarketWorld
@@ -247,3 +248,50 @@ def test_a_frame_of_ones_own_has_the_recorded_keys(shared, name):
     found = next(frame for frame in frames if frame["event_type"] == kind)
 
     assert deviations(before, found) == set()
+
+
+def call(world: PolymarketWorld, body: Any = None, **query: str) -> Call:
+    """Return a call of the owner of the world's key, as a route hands it on."""
+    key = world.exchange.key_for(world.owner, 0)
+    return Call(
+        clob=world.clob,
+        key=key,
+        now=world.clock.now(),
+        path={},
+        query=query,
+        headers={},
+        body=json.dumps(body).encode(),
+    )
+
+
+def test_cancels_balances_pages_and_beats_are_answered_as_recorded(shared):
+    world = PolymarketWorld(speed=0)
+    key = world.exchange.key_for(world.owner, 0).key
+    first, second = buy(world, "0.50", "10", key=key), buy(world, "0.49", "10", key=key)
+    found = {
+        "nt_http_open_orders_page": orders.open_orders(call(world)),
+        "nt_http_trades_page": orders.trades(call(world)),
+        "nt_http_cancel_response_ok": orders.cancel_order(call(world, {"orderID": first.order_id})),
+        "nt_http_cancel_response_failed": orders.cancel_order(call(world, {"orderID": "0x1"})),
+        "nt_http_batch_cancel_response": orders.cancel_orders(
+            call(world, [second.order_id, "0x1"])
+        ),
+        "jkorf_cancel_order": orders.cancel_all(call(world)),
+        "nt_http_balance_allowance_collateral": orders.balance(
+            call(world, asset_type="COLLATERAL", signature_type="0")
+        ),
+    }
+    differs = {name: deviations(recorded(shared, name), each) for name, each in found.items()}
+    beat = orders.heartbeat(call(world, {"heartbeat_id": ""}))
+
+    # One allowance for each contract, as the official clients read it, not one for all.
+    assert differs.pop("nt_http_balance_allowance_collateral") == {"allowance"}
+    wrong = {
+        path
+        for each in differs.values()
+        for path in each
+        if not path.startswith("not_canceled.")  # the ids that were asked for are the keys
+    }
+    assert not wrong
+    before = recorded(shared, "docs_heartbeat")["bootstrap_response"]
+    assert deviations(before, beat) == set()
