@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import transaction
 
 from backtest import recordings
+from backtest.database import Database
 from backtest.resolutions import Winner
 from markets import resolutions
 from markets.domain.estimators import Facts, TapeEstimator
@@ -85,6 +86,7 @@ class Replay:
     stop: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
+        self._database = Database()
         self._estimator = TapeEstimator()
         self._window = timedelta(seconds=settings.SIGNAL_WINDOW_SECONDS)
         self._buffer: list[Trade] = []
@@ -101,9 +103,7 @@ class Replay:
 
     def run(self) -> None:
         """Replay from where the last run stopped. Returns early when `stop` says so."""
-        # A crash of the server may lose the last moments, but never part of one: the replay goes
-        # on from the position that was kept. So waiting for the disk at each step buys nothing.
-        rows("SET synchronous_commit TO off", {})
+        self._database.prepare()
         self._resume()
         started, begun_at = time.monotonic(), self.feed.position
         for count, trade in enumerate(self._remaining(), start=1):
@@ -286,6 +286,7 @@ class Replay:
         self.feed.position, self.feed.clock_at = position, at
         self._buffer = []
         self._flushed = time.monotonic()
+        self._database.grown(position=position)
 
     def _keep_pace(self, count: int, started: float) -> None:
         if self.rows_per_second is None:
