@@ -33,7 +33,8 @@ from sandbox.polymarket import clob, data, gamma, relayer, rpc
 from sandbox.polymarket.exchange import Exchange as PolymarketExchange
 from sandbox.polymarket.node import Node
 from sandbox.polymarket.server import Clob, drop_silent_keys
-from sandbox.polymarket.signing import keccak, safe_of
+from sandbox.polymarket.signing import safe_of
+from venues.polymarket.eip712 import keccak
 from sandbox.recorded import Happening
 from sandbox.serving import check_loopback
 from sandbox.tape import Tape

@@ -11,6 +11,15 @@ class Side(StrEnum):
     SELL = "SELL"
 
 
+class OrderKind(StrEnum):
+    """How long an order lives."""
+
+    GTC = "GTC"  # rests until it is cancelled
+    GTD = "GTD"  # rests until a time
+    FOK = "FOK"  # all of it at once, or nothing
+    FAK = "FAK"  # what is there at once, and no more
+
+
 class OrderStatus(StrEnum):
     """What a venue says of an order; the words match our own order states."""
 
@@ -71,6 +80,17 @@ class Print:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a market takes."""
+
+    tick: Decimal  # USD per share between two prices
+    min_shares: Decimal  # of an order that may rest
+    neg_risk: bool  # traded on another contract
+    protocol: str  # v1 or v2, the market's own word
+    seconds_delay: int = 0  # for which an order that takes is held
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest:
     """All a venue needs to place one order; built once, from a stored row."""
 
@@ -81,6 +101,9 @@ class OrderRequest:
     shares: Decimal
     sent_at: datetime
     expires_at: datetime
+    kind: OrderKind = OrderKind.GTD
+    post_only: bool = False
+    terms: Terms | None = None  # of its market, as far as they are known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from eth_abi.exceptions import DecodingError
 from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import Market
 from sandbox.polymarket.rows import Refused
-from sandbox.polymarket.signing import keccak
+from venues.polymarket.eip712 import keccak
 
 MILLION = 1_000_000
 MOST = 2**256 - 1  # an allowance without end

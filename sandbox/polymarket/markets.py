@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from sandbox.book import Book, Side
-from sandbox.polymarket.signing import EXCHANGE_V3, NEG_RISK, STANDARD, Domain
+from venues.polymarket.eip712 import Domain, domain_of
 from venues.polymarket import fees
 
 ONE = Decimal(1)
@@ -46,9 +46,7 @@ class Market:
     @property
     def domain(self) -> Domain:
         """Return the contract that orders of this market are signed for."""
-        if self.version == "v2":
-            return Domain(contract=EXCHANGE_V3, version="3")
-        return Domain(contract=NEG_RISK if self.neg_risk else STANDARD, version="2")
+        return domain_of(neg_risk=self.neg_risk, protocol=self.version)
 
     def resolve(self, payout: tuple[Decimal, Decimal], at: datetime) -> None:
         """End the market: what a share of each token pays, USD."""

@@ -13,7 +13,7 @@ from sandbox.polymarket import contracts
 from sandbox.polymarket.contracts import Call, Reverted
 from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.rows import Leg, Trade
-from sandbox.polymarket.signing import keccak
+from venues.polymarket.eip712 import keccak
 
 BLOCK = timedelta(seconds=2)
 CONFIRMED = timedelta(seconds=4)  # after it was sent

@@ -17,7 +17,7 @@ from sandbox.clock import Clock
 from sandbox.polymarket import contracts
 from sandbox.polymarket.contracts import Call, Reverted
 from sandbox.polymarket.node import Node
-from sandbox.polymarket.signing import CHAIN, keccak
+from venues.polymarket.eip712 import CHAIN, keccak
 from sandbox.polymarket.wallets import Wallet
 from sandbox.tolerance import tolerant
 

@@ -11,17 +11,19 @@ from sandbox.polymarket import signing
 from sandbox.polymarket.exchange import Exchange
 from sandbox.polymarket.markets import MICRO, Market
 from sandbox.polymarket.rows import Order, Refused
-from sandbox.polymarket.signing import BadSignature, Domain, SignedOrder
+from sandbox.polymarket.signing import BadSignature
 from sandbox.polymarket.wallets import ApiKey, Wallet
 from sandbox.tolerance import is_text
+from venues.polymarket import auth, eip712
+from venues.polymarket.eip712 import Domain, OrderFields
 
 WINDOW = timedelta(seconds=60)  # how far a client's clock may be off; the exact limit is not known
 # Contracts that an order may be signed for; the last one is of the retired first version.
 DOMAINS = (
-    Domain(contract=signing.STANDARD, version="2"),
-    Domain(contract=signing.NEG_RISK, version="2"),
-    Domain(contract=signing.EXCHANGE_V3, version="3"),
-    Domain(contract=signing.STANDARD, version="1"),
+    Domain(contract=eip712.STANDARD, version="2"),
+    Domain(contract=eip712.NEG_RISK, version="2"),
+    Domain(contract=eip712.EXCHANGE_V3, version="3"),
+    Domain(contract=eip712.STANDARD, version="1"),
 )
 KINDS = ("GTC", "GTD", "FOK", "FAK")
 MOST = Decimal(10) ** 12  # dollars, or shares, of one order
@@ -42,9 +44,7 @@ def signed_request(
     stamp = headers.get("poly_timestamp", "")
     if key is None or not _is_close(stamp, times):
         raise Refused("Unauthorized/Invalid api key", status=401)
-    made = signing.request_signature(
-        key.secret, timestamp=stamp, method=method, path=path, body=body
-    )
+    made = auth.request_signature(key.secret, timestamp=stamp, method=method, path=path, body=body)
     proofs = (
         _same(made, headers.get("poly_signature", "")),
         _same(key.passphrase, headers.get("poly_passphrase", "")),
@@ -104,7 +104,7 @@ def order_of(exchange: Exchange, key: ApiKey, row: Mapping[str, Any], *, now: da
 
 
 def _order(
-    signed: SignedOrder,
+    signed: OrderFields,
     market: Market,
     wallet: Wallet,
     *,
@@ -124,7 +124,7 @@ def _order(
     if abs(dollars / shares - price) > market.tick / 100:
         raise Refused(f"Price ({dollars / shares:f}) breaks minimum tick size rule: {market.tick}")
     return Order(
-        order_id=signing.order_id(signed, market.domain),
+        order_id=eip712.order_id(signed, market.domain),
         key=key.key,
         wallet=wallet,
         market=market,
@@ -140,7 +140,7 @@ def _order(
     )
 
 
-def _signed(row: Mapping[str, Any]) -> tuple[SignedOrder, Mapping[str, Any]]:
+def _signed(row: Mapping[str, Any]) -> tuple[OrderFields, Mapping[str, Any]]:
     raw = row.get("order")
     if not isinstance(raw, dict) or not isinstance(raw.get("salt"), int):
         raise Refused("Invalid order payload")  # the salt is a number, all else is text
@@ -164,7 +164,7 @@ def _signed(row: Mapping[str, Any]) -> tuple[SignedOrder, Mapping[str, Any]]:
     if not all(isinstance(raw.get(name), str) for name in texts):
         raise Refused("Invalid order payload")
     return (
-        SignedOrder(
+        OrderFields(
             salt=raw["salt"],
             maker=raw["maker"],
             signer=raw["signer"],
@@ -181,18 +181,18 @@ def _signed(row: Mapping[str, Any]) -> tuple[SignedOrder, Mapping[str, Any]]:
     )
 
 
-def _wallet(exchange: Exchange, key: ApiKey, signed: SignedOrder) -> Wallet:
+def _wallet(exchange: Exchange, key: ApiKey, signed: OrderFields) -> Wallet:
     """Return the wallet that pays, if this key may trade for it."""
     wallet = exchange.wallets.get(signed.maker.lower())
     if wallet is None or wallet.signature_type != signed.signature_type:
         raise Refused("maker address not allowed, please use the deposit wallet flow")
-    signer = wallet.address if signed.signature_type == signing.DEPOSIT_WALLET else wallet.owner
+    signer = wallet.address if signed.signature_type == eip712.DEPOSIT_WALLET else wallet.owner
     if signed.signer.lower() != signer or key.address not in (wallet.owner, wallet.address):
         raise Refused("the order signer address has to be the address of the API KEY")
     return wallet
 
 
-def _check_signature(signed: SignedOrder, market: Market, wallet: Wallet, signature: str) -> None:
+def _check_signature(signed: OrderFields, market: Market, wallet: Wallet, signature: str) -> None:
     """Refuse an order whose owner did not sign it for this market's contract."""
     if _is_owners(signed, market.domain, wallet, signature):
         return
@@ -200,7 +200,7 @@ def _check_signature(signed: SignedOrder, market: Market, wallet: Wallet, signat
     raise Refused("order_version_mismatch" if other else "invalid signature")
 
 
-def _is_owners(signed: SignedOrder, domain: Domain, wallet: Wallet, signature: str) -> bool:
+def _is_owners(signed: OrderFields, domain: Domain, wallet: Wallet, signature: str) -> bool:
     try:
         return signing.signed_by(signed, domain, signature) == wallet.owner
     except BadSignature:

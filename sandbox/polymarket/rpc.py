@@ -20,7 +20,7 @@ from sandbox.polymarket import contracts
 from sandbox.polymarket.contracts import Call, Reverted
 from sandbox.polymarket.node import Log, Node, State, block_of, logs_of
 from sandbox.polymarket.rows import Trade
-from sandbox.polymarket.signing import CHAIN
+from venues.polymarket.eip712 import CHAIN
 from sandbox.tolerance import MISTAKES, tolerant
 
 WIDEST = 10_000  # blocks of one question about logs

@@ -6,13 +6,15 @@ import pytest
 from eth_account import Account
 
 from sandbox.polymarket import signing
-from sandbox.polymarket.signing import BadSignature, Domain, SignedOrder
+from sandbox.polymarket.signing import BadSignature
+from venues.polymarket import auth, eip712
+from venues.polymarket.eip712 import Domain, OrderFields
 
 KEY = "0x" + "11" * 32
 OWNER = Account.from_key(KEY).address
 
 
-def order(**changes) -> SignedOrder:
+def order(**changes) -> OrderFields:
     zero = "0x" + "00" * 32
     fields = {
         "salt": 479249096354,
@@ -27,10 +29,10 @@ def order(**changes) -> SignedOrder:
         "metadata": zero,
         "builder": zero,
     }
-    return SignedOrder(**{**fields, **changes})
+    return OrderFields(**{**fields, **changes})
 
 
-STANDARD = Domain(contract=signing.STANDARD, version="2")
+STANDARD = Domain(contract=eip712.STANDARD, version="2")
 
 
 def test_order_ids_and_signatures_match_the_published_vectors(shared):
@@ -50,9 +52,9 @@ def test_order_ids_and_signatures_match_the_published_vectors(shared):
             timestamp=message["timestamp"],
         )
         at = Domain(contract=domain["verifyingContract"], version=domain["version"])
-        assert "0x" + signing.domain_separator(at).hex() == row["domain_separator"]
-        assert "0x" + signing.struct_hash(made).hex() == row["struct_hash"]
-        assert signing.order_id(made, at) == row["order_id"]
+        assert "0x" + eip712.domain_separator(at).hex() == row["domain_separator"]
+        assert "0x" + eip712.struct_hash(made).hex() == row["struct_hash"]
+        assert eip712.order_id(made, at) == row["order_id"]
         if row["eoa_signature"]:
             owner = signing.signed_by(made, at, row["eoa_signature"])
             assert owner == found["address"].lower()
@@ -71,7 +73,7 @@ def test_request_signatures_match_the_published_vectors(shared):
     )
     assert owner == l1["address"].lower()
     for row in (found["l2"], found["l2_get"]):
-        made = signing.request_signature(
+        made = auth.request_signature(
             row["secret"],
             timestamp=str(row["timestamp"]),
             method=row["method"],
@@ -83,11 +85,11 @@ def test_request_signatures_match_the_published_vectors(shared):
 
 def test_another_exchange_is_another_id():
     ids = {
-        signing.order_id(order(), Domain(contract=contract, version=version))
+        eip712.order_id(order(), Domain(contract=contract, version=version))
         for contract, version in (
-            (signing.STANDARD, "2"),
-            (signing.NEG_RISK, "2"),
-            (signing.EXCHANGE_V3, "3"),
+            (eip712.STANDARD, "2"),
+            (eip712.NEG_RISK, "2"),
+            (eip712.EXCHANGE_V3, "3"),
         )
     }
 
