@@ -1,4 +1,4 @@
-"""Who trades: users and their accounts."""
+"""Who trades: users, their accounts, and the sealed keys to real venues."""
 
 import uuid
 
@@ -55,3 +55,50 @@ class Account(models.Model):
     @property
     def is_paper(self) -> bool:
         return self.mode == self.Mode.PAPER
+
+
+class VenueCredential(models.Model):
+    """The keys of one account at one venue, sealed; written by `accounts.credentials` alone.
+
+    What is readable here is public: addresses, and what a proof found.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="credentials")
+    venue = models.CharField(max_length=20)
+    address = models.CharField(max_length=128, help_text="the wallet that holds the money")
+    signer = models.CharField(max_length=128, help_text="the address of the key")
+    signature_type = models.PositiveSmallIntegerField(default=0)
+    box = models.BinaryField(help_text="sealed; see accounts.vault")
+    data_key = models.BinaryField(help_text="wrapped by CREDENTIAL_KEYS")
+    proof = models.JSONField(default=list, help_text="what the last proof found, step by step")
+    created_at = models.DateTimeField()
+    verified_at = models.DateTimeField(null=True, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "venue"],
+                condition=Q(removed_at__isnull=True),
+                name="credential_once_per_account_and_venue",
+            ),
+            models.UniqueConstraint(
+                fields=["venue", "address"],
+                condition=Q(removed_at__isnull=True),
+                name="credential_wallet_of_one_account",
+            ),
+            models.UniqueConstraint(
+                fields=["venue", "signer"],
+                condition=Q(removed_at__isnull=True),
+                name="credential_key_of_one_account",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.venue} {self.address[:10]}"
+
+    @property
+    def bound_to(self) -> str:
+        """Return what the sealed box is bound to; another account's row does not open it."""
+        return f"1:{self.account_id}:{self.account.owner_id}:{self.venue}"

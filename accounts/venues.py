@@ -1,11 +1,17 @@
 """Which venue an order may reach: the only place that picks by mode."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
 
+import httpx
 from django.conf import settings
 
-from accounts.models import Account
+from accounts import credentials
+from accounts.limits import shared_limits
+from accounts.models import Account, VenueCredential
 from venues.errors import NotSent
+from venues.polymarket.client import PolymarketClient
 from venues.protocol import Venue
 
 
@@ -13,14 +19,43 @@ class LiveTradingOff(NotSent):
     """Nothing can reach a live venue from here; nothing was sent."""
 
 
-def open_venue(*, mode: str, paper: Callable[[], Venue]) -> Venue:
+def open_venue(*, mode: str, venue: str, account: Account, paper: Callable[[], Venue]) -> Venue:
     """Return the venue for an order born in `mode`. A paper order never reaches a live one.
 
-    Raises LiveTradingOff for every other mode while live trading is off or no live venue is
-    connected.
+    Raises LiveTradingOff for every other mode while live trading is off, or while the account has
+    no keys that have proved themselves at that venue.
     """
     if mode == Account.Mode.PAPER:
         return paper()
     if not settings.LIVE_TRADING:
         raise LiveTradingOff("Live trading is off on this server. Nothing was sent.")
-    raise LiveTradingOff("No live venue is connected to this server. Nothing was sent.")
+    credential = credentials.of(account, venue)
+    if credential is None:
+        raise LiveTradingOff(f"This account has no keys for {venue.title()}. Nothing was sent.")
+    if credential.verified_at is None:
+        raise LiveTradingOff(
+            f"This account's keys for {venue.title()} have not proved themselves. Nothing was sent."
+        )
+    return client_of(credential)
+
+
+def client_of(credential: VenueCredential) -> PolymarketClient:
+    """Return a client with the credential's keys, decrypted for it alone. Raises VaultClosed."""
+    return PolymarketClient(
+        keys=credentials.keys_of(credential),
+        url=settings.POLYMARKET_CLOB_URL,
+        http=http(),
+        now=wall_clock,
+        limits=shared_limits(),
+    )
+
+
+@lru_cache(maxsize=1)
+def http() -> httpx.Client:
+    """Return this process's connections. They follow no redirect and repeat no request."""
+    return httpx.Client(follow_redirects=False, transport=httpx.HTTPTransport(retries=0))
+
+
+def wall_clock() -> datetime:
+    """Return this machine's time, which signatures carry; `doctor` compares it."""
+    return datetime.now(UTC)

@@ -53,6 +53,7 @@ def _update(market: Market, listing: Listing) -> None:
         known["category"] = listing.category
     if listing.fee_rate is not None:
         known["fee_rate"] = listing.fee_rate
+    known |= _terms(listing)
     changed = [name for name, value in known.items() if getattr(market, name) != value]
     for name in changed:
         setattr(market, name, known[name])
@@ -67,6 +68,22 @@ def _update(market: Market, listing: Listing) -> None:
         ],
         ignore_conflicts=True,
     )
+
+
+def _terms(listing: Listing) -> dict[str, Any]:
+    """Return what real orders must know of a market, as far as the catalogue told it."""
+    known: dict[str, Any] = {"slug": listing.slug, "sport": listing.sport}
+    if listing.starts_at is not None:
+        known["starts_at"] = listing.starts_at
+    if listing.terms is not None:
+        known |= {
+            "tick": listing.terms.tick,
+            "min_shares": listing.terms.min_shares,
+            "neg_risk": listing.terms.neg_risk,
+            "protocol": listing.terms.protocol,
+            "seconds_delay": listing.terms.seconds_delay,
+        }
+    return known
 
 
 def undecided() -> list[str]:

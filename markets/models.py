@@ -5,6 +5,8 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
+from venues.types import Terms
+
 PRICE: dict[str, Any] = {"max_digits": 14, "decimal_places": 10}
 
 
@@ -23,6 +25,18 @@ class Market(models.Model):
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.OPEN)
     closes_at = models.DateTimeField(null=True, blank=True)
     fee_rate = models.DecimalField(max_digits=8, decimal_places=6, null=True, blank=True)
+    # What it takes of real orders; unknown until the catalogue told it, and then nothing is sent.
+    slug = models.CharField(max_length=200, default="", blank=True)
+    tick = models.DecimalField(max_digits=6, decimal_places=4, null=True, blank=True)
+    min_shares = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
+    neg_risk = models.BooleanField(null=True, blank=True)
+    protocol = models.CharField(max_length=4, default="", blank=True, help_text="v1 or v2")
+    seconds_delay = models.PositiveSmallIntegerField(default=0)
+    sport = models.CharField(max_length=20, default="", blank=True, help_text="kind of game market")
+    starts_at = models.DateTimeField(null=True, blank=True, help_text="of its game")
+    listed_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the catalogue last told of it"
+    )
 
     class Meta:
         constraints = [
@@ -31,6 +45,21 @@ class Market(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def terms(self) -> Terms | None:
+        """Return what its orders must be, or None while any of it is unknown."""
+        if self.tick is None or self.min_shares is None or self.neg_risk is None:
+            return None
+        if self.protocol not in ("v1", "v2"):
+            return None
+        return Terms(
+            tick=self.tick,
+            min_shares=self.min_shares,
+            neg_risk=self.neg_risk,
+            protocol=self.protocol,
+            seconds_delay=self.seconds_delay,
+        )
 
 
 class Outcome(models.Model):
@@ -43,6 +72,9 @@ class Outcome(models.Model):
     last_at = models.DateTimeField(null=True, blank=True)
     bid = models.DecimalField(null=True, blank=True, **PRICE)
     bid_at = models.DateTimeField(null=True, blank=True)
+    payout = models.DecimalField(
+        max_digits=10, decimal_places=9, null=True, blank=True, help_text="USD a share, once final"
+    )
 
     class Meta:
         constraints = [

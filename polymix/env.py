@@ -1,10 +1,14 @@
 """Settings read from the environment; `.env.example` lists each with a line."""
 
+import os
 import secrets
+from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
 import environ
+from cryptography.fernet import Fernet
 
 from polymix import embedded
 
@@ -17,11 +21,28 @@ def secret_key() -> str:
     given = env.str("SECRET_KEY", default="")
     if given:
         return str(given)
-    path: Path = embedded.home() / "secret_key"
+    return _kept("secret_key", lambda: secrets.token_urlsafe(64))
+
+
+def credential_keys() -> list[str]:
+    """Return CREDENTIAL_KEYS, newest first; without any, one is made once and kept."""
+    given: list[str] = [key.strip() for key in env.list("CREDENTIAL_KEYS", default=[])]
+    if given:
+        return given
+    return [_kept("credential_key", lambda: Fernet.generate_key().decode())]
+
+
+def _kept(name: str, make: Callable[[], str]) -> str:
+    """Return a secret of this installation; whoever comes first makes it, whole or not at all."""
+    path: Path = embedded.home() / name
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(64))
-    return path.read_text()
+        fresh = path.with_name(f"{name}.{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(make())
+        with suppress(FileExistsError):
+            os.link(fresh, path)
+        fresh.unlink()
+    return path.read_text().strip()
 
 
 def dollars(name: str, *, default: str) -> Decimal:

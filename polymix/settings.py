@@ -1,7 +1,7 @@
 """Django settings. What a user may change comes from the environment, see `.env.example`."""
 
 from polymix import embedded
-from polymix.env import dollars, env, secret_key
+from polymix.env import credential_keys, dollars, env, secret_key
 
 BASE_DIR = embedded.ROOT
 
@@ -37,6 +37,31 @@ POLYMARKET_ACTIVITY_URL = env.str(
     "POLYMARKET_ACTIVITY_URL", default="wss://ws-live-data.polymarket.com"
 )
 POLYMARKET_DATA_URL = env.str("POLYMARKET_DATA_URL", default="https://data-api.polymarket.com")
+POLYMARKET_WS_URL = env.str(
+    "POLYMARKET_WS_URL", default="wss://ws-subscriptions-clob.polymarket.com"
+)
+POLYMARKET_RELAYER_URL = env.str(
+    "POLYMARKET_RELAYER_URL", default="https://relayer-v2.polymarket.com"
+)
+# Says whether orders are taken from where this server stands; empty: not asked.
+POLYMARKET_GEOBLOCK_URL = env.str(
+    "POLYMARKET_GEOBLOCK_URL", default="https://polymarket.com/api/geoblock"
+)
+# A node of Polygon. By websocket the chain itself tells what whales trade; without, the Data API.
+POLYGON_WS_URL = env.str("POLYGON_WS_URL", default="")
+POLYGON_RPC_URL = env.str("POLYGON_RPC_URL", default="https://polygon-bor-rpc.publicnode.com")
+
+# Calls of all users together; 0 for the venue's own limits alone.
+POLYMARKET_PER_SECOND = env.int("POLYMARKET_PER_SECOND", default=10)
+POLYMARKET_PER_MINUTE = env.int("POLYMARKET_PER_MINUTE", default=1000)
+POLYMARKET_TIER = env.str("POLYMARKET_TIER", default="standard")
+
+# --- real orders ---------------------------------------------------------------------------
+# They wrap the key of each credential; the first one seals, all of them open.
+CREDENTIAL_KEYS = credential_keys()
+# After a claim nothing is sent any more, however late a process wakes up.
+SEND_SECONDS = env.int("SEND_SECONDS", default=10)
+LIVE_ORDER_LIFETIME_SECONDS = env.int("LIVE_ORDER_LIFETIME_SECONDS", default=3600)
 
 # --- Django --------------------------------------------------------------------------------
 SECRET_KEY = secret_key()

@@ -33,12 +33,12 @@ from sandbox.polymarket import clob, data, gamma, relayer, rpc
 from sandbox.polymarket.exchange import Exchange as PolymarketExchange
 from sandbox.polymarket.node import Node
 from sandbox.polymarket.server import Clob, drop_silent_keys
-from sandbox.polymarket.signing import safe_of
-from venues.polymarket.eip712 import keccak
 from sandbox.recorded import Happening
 from sandbox.serving import check_loopback
 from sandbox.tape import Tape
 from sandbox.world import World
+from venues.polymarket import wallets
+from venues.polymarket.eip712 import keccak
 
 USERS = 3
 SAFE = 2  # the signature type of a Safe
@@ -171,7 +171,7 @@ class Sandbox:
         public = PrivateKey(secret).public_key.format(compressed=False)
         address = "0x" + keccak(public[1:])[12:].hex()
         self.polymarket.exchange.open_wallet(address, cash=CASH)
-        safe = safe_of(address)
+        safe = wallets.safe_of(address).lower()
         self.polymarket.exchange.open_wallet(safe, owner=address, signature_type=SAFE, cash=CASH)
         relayer_key = f"relayer-{hashlib.sha256(secret).hexdigest()[:24]}"
         self.polymarket.exchange.relayer_keys[address] = relayer_key

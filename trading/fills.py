@@ -4,30 +4,54 @@ The caller holds the account's RiskState and the order, in that order.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
+from accounts.models import Account
 from markets.queries import rows
 from notifications.services import record
 from risk.models import RiskState
 from trading import positions
 from trading.domain.entries import worst_cost
+from trading.domain.ledger import Book
 from trading.domain.order_state import FINAL
 from trading.models import Fill, Order
 from trading.windows import after_money_moved, roll
 from venues.money import ZERO
-from venues.types import FillReport, OrderReport, Side
+from venues.types import FillReport, OrderReport, Settlement, Side
+
+# How far a match has come; both ends are final.
+RANK = {
+    Settlement.MATCHED: 0,
+    Settlement.RETRYING: 1,
+    Settlement.MINED: 2,
+    Settlement.CONFIRMED: 3,
+    Settlement.FAILED: 3,
+}
 
 RELEASE = """
 WITH held AS (
-  SELECT id, account_id, amount FROM risk_reservation
+  SELECT id, account_id, amount, entry FROM risk_reservation
    WHERE order_id = ANY(%(orders)s) AND state = 'HELD' FOR UPDATE
 ), freed AS (
-  UPDATE risk_reservation r SET state = 'RELEASED', amount = 0, shares = 0
+  UPDATE risk_reservation r
+     SET state = CASE WHEN held.entry OR held.amount = 0 THEN 'RELEASED' ELSE 'HELD' END,
+         amount = CASE WHEN held.entry THEN 0 ELSE held.amount END,
+         shares = 0
     FROM held WHERE r.id = held.id
 )
 UPDATE risk_riskstate rs SET reserved = rs.reserved - total.amount
-  FROM (SELECT account_id, sum(amount) AS amount FROM held GROUP BY account_id) total
+  FROM (SELECT account_id, sum(amount) AS amount FROM held WHERE entry GROUP BY account_id) total
  WHERE rs.account_id = total.account_id
+"""
+
+# What a sale brought is held until the chain confirms it: a match that fails takes it back.
+HOLD_PROCEEDS = """
+UPDATE risk_reservation r
+   SET amount = r.amount + %(change)s,
+       state = CASE WHEN r.amount + %(change)s > 0 OR NOT %(over)s THEN 'HELD' ELSE 'RELEASED' END
+ WHERE r.order_id = %(order)s
 """
 
 SHRINK = """
@@ -36,7 +60,7 @@ WITH held AS (
    WHERE order_id = %(order)s AND state = 'HELD' FOR UPDATE
 )
 UPDATE risk_reservation r
-   SET amount = least(held.amount, %(needed)s),
+   SET amount = CASE WHEN held.entry THEN least(held.amount, %(needed)s) ELSE held.amount END,
        shares = CASE WHEN held.entry THEN 0 ELSE %(rest)s END,
        immediate_cost = CASE WHEN held.amount > 0
          THEN round(r.immediate_cost * least(held.amount, %(needed)s) / held.amount, 6)
@@ -46,15 +70,20 @@ RETURNING held.amount - r.amount AS freed
 """
 
 
-def book_new(order: Order, risk: RiskState, report: OrderReport) -> None:
-    """Book every fill of the report that is not on the books yet; the caller saves the order."""
+def book_new(order: Order, risk: RiskState, report: OrderReport, *, now: datetime) -> None:
+    """Book every fill of the report that is not on the books yet, and what became of those that
+    are; the caller saves the order.
+    """
     if not report.fills:
         return
-    known: set[str] = set()
-    if order.filled_shares:
-        known.update(order.fills.values_list("venue_fill_id", flat=True))
+    known: dict[str, Fill] = {}
+    if order.filled_shares or order.mode != Account.Mode.PAPER:
+        known = {fill.venue_fill_id: fill for fill in order.fills.all()}
     for fill in report.fills:
-        if fill.venue_fill_id not in known:
+        old = known.get(fill.venue_fill_id)
+        if old is not None:
+            _advance(order, risk, old, fill, now=now)
+        elif fill.settlement is not Settlement.FAILED:  # else it never was, and nothing is booked
             _book(order, risk, fill)
 
 
@@ -75,15 +104,20 @@ def _book(order: Order, risk: RiskState, report: FillReport) -> None:
         price=report.price,
         shares=report.shares,
         fee=report.fee,
+        settlement=report.settlement.value,
+        transaction=report.transaction,
         at=report.at,
     )
+    dollars = report.price * report.shares if report.dollars is None else report.dollars
     order.filled_shares += report.shares
-    order.filled_cost += report.price * report.shares
+    order.filled_cost += dollars
     order.fees += report.fee
     if order.side == Side.BUY:
-        positions.bought(risk=risk, fill=fill, outcome_id=order.outcome_id)
+        positions.bought(risk=risk, fill=fill, outcome_id=order.outcome_id, dollars=dollars)
     else:
-        positions.sold(risk=risk, fill=fill, outcome_id=order.outcome_id)
+        positions.sold(risk=risk, fill=fill, outcome_id=order.outcome_id, dollars=dollars)
+        if report.settlement is not Settlement.CONFIRMED:
+            _hold_proceeds(order, risk, _proceeds(fill))
     _shrink_reservation(order, risk)
     if order.state in FINAL:
         record(
@@ -97,9 +131,82 @@ def _book(order: Order, risk: RiskState, report: FillReport) -> None:
     after_money_moved(risk, now=report.at)
 
 
+def _advance(
+    order: Order, risk: RiskState, fill: Fill, report: FillReport, *, now: datetime
+) -> None:
+    """Follow a booked match to its end. A lower rank never overwrites a higher one."""
+    old, new = Settlement(fill.settlement), report.settlement
+    if RANK[new] <= RANK[old] and not (old.is_final and new.is_final and old is not new):
+        return
+    if old.is_final:
+        _tell_conflict(order, fill, new, now=now)
+        return
+    fill.settlement = new.value
+    fill.transaction = report.transaction or fill.transaction
+    fill.save(update_fields=["settlement", "transaction"])
+    if new.is_final and order.side == Side.SELL:
+        _hold_proceeds(order, risk, -_proceeds(fill))
+    if new is Settlement.CONFIRMED:
+        positions.confirmed(risk=risk, fill=fill, side=Side(order.side))
+        after_money_moved(risk, now=now)
+    elif new is Settlement.FAILED:
+        _void(order, risk, fill, now=now)
+
+
+def _void(order: Order, risk: RiskState, fill: Fill, *, now: datetime) -> None:
+    """Take back every line of a match that the chain lost. What it held is not held again: the
+    order does not rest for it any more.
+    """
+    roll(risk, now=now)
+    dollars = positions.voided(risk=risk, fill=fill, side=Side(order.side), at=now)
+    order.filled_shares -= fill.shares
+    order.filled_cost -= dollars
+    order.fees -= fill.fee
+    record(
+        kind="fill_failed",
+        account_id=order.account_id,
+        level="ACT",
+        sentence=(
+            f"A match of {fill.shares:f} shares never became money: the chain refused it. "
+            "Its lines were taken back."
+        ),
+        payload={"order": str(order.pk), "fill": fill.venue_fill_id},
+        at=now,
+    )
+    after_money_moved(risk, now=now)
+
+
+def _proceeds(fill: Fill) -> Decimal:
+    """Return what a sale brought, after its fee, as it was booked."""
+    amount: Decimal = fill.entry.postings.get(book=Book.CASH.value).amount
+    return amount
+
+
+def _hold_proceeds(order: Order, risk: RiskState, change: Decimal) -> None:
+    """Hold more, or less, of what sales brought that is not money yet."""
+    key = {"order": order.pk, "change": change, "over": order.state in FINAL}
+    rows(HOLD_PROCEEDS, key)
+    risk.reserved += change
+
+
+def _tell_conflict(order: Order, fill: Fill, new: Settlement, *, now: datetime) -> None:
+    """A venue that takes back its last word needs a person; the books keep the first one."""
+    record(
+        kind="settlement_conflict",
+        account_id=order.account_id,
+        level="ACT",
+        sentence=(
+            f"The venue said {fill.settlement} and now says {new.value} of one match. "
+            "Compare it with the wallet; nothing was changed."
+        ),
+        payload={"order": str(order.pk), "fill": fill.venue_fill_id},
+        at=now,
+    )
+
+
 def _shrink_reservation(order: Order, risk: RiskState) -> None:
     """Keep exactly what the rest of the order can still cost."""
-    rest = order.shares - order.filled_shares
+    rest = max(order.shares - order.filled_shares, ZERO)
     needed = worst_cost(limit=order.limit_price, shares=rest, fee_rate=order.fee_rate)
     shrunk = rows(SHRINK, {"order": order.pk, "needed": needed, "rest": rest})
     # No row: a late fill, whose money was given back when the order ended.

@@ -10,7 +10,7 @@ from markets.models import PRICE
 from risk.domain.reasons import Reason
 from trading.domain.ledger import Book, EntryKind
 from trading.domain.order_state import HOLDING, WORKING, OrderState
-from venues.types import Side
+from venues.types import OrderKind, Settlement, Side
 from whales.models import SHARES
 
 MONEY: dict[str, Any] = {"max_digits": 20, "decimal_places": 6}
@@ -113,6 +113,9 @@ class Order(models.Model):
     filled_cost = models.DecimalField(default=0, **MONEY, help_text="USD without fees")
     fees = models.DecimalField(default=0, **MONEY)
     venue = models.CharField(max_length=20)
+    kind = models.CharField(
+        max_length=3, db_default="GTD", choices=[(k.value, k.value) for k in OrderKind]
+    )
     venue_order_id = models.CharField(max_length=120, default="", blank=True)
     reason = models.TextField(default="", blank=True)
     created_at = models.DateTimeField()
@@ -129,7 +132,9 @@ class Order(models.Model):
                 name="order_limit_between_0_and_1",
             ),
             models.CheckConstraint(
-                condition=Q(filled_shares__gte=0, filled_shares__lte=models.F("shares")),
+                # An order that spends dollars gets more shares where they are cheaper.
+                condition=Q(filled_shares__gte=0)
+                & (Q(filled_shares__lte=models.F("shares")) | Q(kind__in=["FOK", "FAK"])),
                 name="order_fill_within_size",
             ),
             models.CheckConstraint(condition=Q(shares__gt=0), name="order_has_shares"),
@@ -178,6 +183,39 @@ class OrderEvent(models.Model):
         return f"{self.old} > {self.new}"
 
 
+class Submission(models.Model):
+    """What was signed for an order, kept before anything was sent. The bytes are sealed."""
+
+    order = models.OneToOneField(
+        Order, primary_key=True, on_delete=models.PROTECT, related_name="submission"
+    )
+    credential = models.ForeignKey(
+        "accounts.VenueCredential", on_delete=models.PROTECT, related_name="submissions"
+    )
+    body = models.BinaryField(help_text="the exact bytes, sealed under the credential's key")
+    body_sha256 = models.CharField(max_length=64)
+    not_after = models.DateTimeField(help_text="nothing is sent later")
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.order_id} until {self.not_after:%H:%M:%S}"
+
+
+class Absence(models.Model):
+    """A whole look at a venue that found no trace of an order. Several of them are evidence."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="absences")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["order", "at"], name="absence_once_per_moment")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order_id} was not there at {self.at:%H:%M:%S}"
+
+
 class Approval(models.Model):
     """A person's answer to an order that asked for one."""
 
@@ -198,13 +236,6 @@ class Approval(models.Model):
 class Fill(models.Model):
     """A match of an order. Paper fills are confirmed at birth."""
 
-    class Settlement(models.TextChoices):
-        MATCHED = "MATCHED"
-        MINED = "MINED"
-        CONFIRMED = "CONFIRMED"
-        RETRYING = "RETRYING"
-        FAILED = "FAILED"
-
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fills")
     account = models.ForeignKey(
         "accounts.Account", on_delete=models.PROTECT, related_name="fills", **UNINDEXED
@@ -216,8 +247,11 @@ class Fill(models.Model):
     shares = models.DecimalField(**SHARES)
     fee = models.DecimalField(**MONEY)
     settlement = models.CharField(
-        max_length=9, choices=Settlement.choices, default=Settlement.CONFIRMED
+        max_length=9,
+        choices=[(s.value, s.value) for s in Settlement],
+        default=Settlement.CONFIRMED.value,
     )
+    transaction = models.CharField(max_length=80, default="", blank=True)
     at = models.DateTimeField()
 
     class Meta:
@@ -233,6 +267,12 @@ class Fill(models.Model):
         indexes = [
             models.Index(fields=["account", "at"], name="fill_by_account"),
             models.Index(fields=["account", "print_id"], name="fill_by_print"),
+            # Read by the sweep: matches that are not money yet.
+            models.Index(
+                fields=["order"],
+                condition=Q(settlement__in=["MATCHED", "MINED", "RETRYING"]),
+                name="fill_provisional",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,13 +5,16 @@ The lock order is account (RiskState), order, position.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
+from accounts.vault import VaultClosed
 from accounts.venues import open_venue
 from markets.queries import rows
 from risk.models import RiskState
@@ -19,10 +22,10 @@ from trading import fills
 from trading.domain.order_state import FINAL, HOLDING, NEXT, OrderState, check_move
 from trading.models import Order
 from trading.paper import Tape
-from venues.errors import NotSent, Unknown
+from venues.errors import VenueError
 from venues.paper import BookAt
 from venues.protocol import Venue
-from venues.types import OrderReport, OrderRequest, OrderStatus, Side
+from venues.types import OrderKind, OrderReport, OrderRequest, OrderStatus, Side
 
 log = logging.getLogger(__name__)
 S = OrderState
@@ -41,14 +44,20 @@ INSERT INTO trading_orderevent (order_id, sequence, old, new, sentence, evidence
 SELECT t.id,
        coalesce((SELECT max(sequence) FROM trading_orderevent e WHERE e.order_id = t.id), 0)
          + row_number() OVER (PARTITION BY t.id ORDER BY t.place),
-       t.old, t.new, t.sentence, '{}'::jsonb, t.by, %(now)s
+       t.old, t.new, t.sentence, %(evidence)s::jsonb, t.by, %(now)s
   FROM unnest(%(ids)s::uuid[], %(olds)s::text[], %(news)s::text[], %(sentences)s::text[],
               %(bys)s::text[]) WITH ORDINALITY AS t(id, old, new, sentence, by, place)
 """
 
 
 def venue_for(order: Order, tape: Tape) -> Venue:
-    return open_venue(mode=order.mode, paper=lambda: tape.venue(order))
+    """Return the venue of an order. Raises NotSent or VaultClosed where there is none for it."""
+    return open_venue(
+        mode=order.mode,
+        venue=order.venue,
+        account=order.account,
+        paper=lambda: tape.venue(order),
+    )
 
 
 def request_for(order: Order) -> OrderRequest:
@@ -62,28 +71,30 @@ def request_for(order: Order) -> OrderRequest:
         shares=order.shares,
         sent_at=order.sent_at,
         expires_at=order.expires_at,
+        kind=OrderKind(order.kind),
+        terms=order.outcome.market.terms,
+        fee_rate=order.fee_rate,
+        venue_order_id=order.venue_order_id,
     )
 
 
 def poll(*, order_ids: Sequence[UUID], now: datetime, book_at: BookAt | None = None) -> None:
-    """Ask the venue what became of orders, and record it. Safe to repeat at any time.
+    """Ask the paper venue what became of orders, and record it. Safe to repeat at any time.
 
-    `book_at` tells the paper venue of real books, where the feed has them.
+    `book_at` tells it of real books, where the feed has them. Real orders are asked after by
+    `trading.reconciliation`, one by one: their venue's silence has to be judged.
     """
     asked = [
         order
-        for order in Order.objects.filter(pk__in=order_ids)
-        .select_related("outcome")
+        for order in Order.objects.filter(pk__in=order_ids, mode="PAPER")
+        .select_related("outcome__market", "account")
         .order_by("created_at", "decision__source")
         if order.state in HOLDING and order.state not in (S.RESERVED, S.PREPARED)
     ]
     tape = Tape(asked, now=now, book_at=book_at)
     ended: dict[OrderState, list[UUID]] = {}
     for order in asked:
-        try:
-            report = venue_for(order, tape).look_up(request_for(order), now=now)
-        except (Unknown, NotSent):
-            continue  # a failed read is no evidence
+        report = venue_for(order, tape).get_order_status(request_for(order), now=now)
         if sum(fill.shares for fill in report.fills) != order.filled_shares:
             try:
                 apply_evidence(order_id=order.pk, report=report, now=now)
@@ -119,7 +130,13 @@ def cancel(*, order_id: UUID, by: str, now: datetime) -> None:
             move(order, S.CANCEL_PENDING, now=now, by=by)
         elif order.state != S.CANCEL_PENDING:
             return
-    report = venue_for(order, Tape([order], now=now)).cancel(request_for(order), now=now)
+    try:
+        venue = venue_for(order, Tape([order], now=now))
+        report = venue.cancel_order(request_for(order), now=now)
+    except (VenueError, VaultClosed) as problem:
+        # It stays CANCEL_PENDING: whoever looks after such orders asks again.
+        log.warning("The cancel of order %s is not answered: %s", order_id, problem)
+        return
     apply_evidence(order_id=order_id, report=report, now=now)
 
 
@@ -132,18 +149,37 @@ def apply_evidence(*, order_id: UUID, report: OrderReport, now: datetime) -> Non
     with transaction.atomic():
         risk = RiskState.objects.select_for_update(of=("self",)).get(account__orders=order_id)
         order = Order.objects.select_for_update().get(pk=order_id)
-        fills.book_new(order, risk, report)
+        fills.book_new(order, risk, report, now=now)
         changed = ["venue_order_id", "filled_shares", "filled_cost", "fees"]
         order.venue_order_id = order.venue_order_id or report.venue_order_id
-        new = S(report.status.value)
-        if order.state == S.CANCEL_PENDING and new == S.EXPIRED:
-            new = S.CANCELED  # it ran out while we took it back: over either way
-        if order.state != new and new in NEXT[S(order.state)]:
-            move(order, new, sentence=report.reason, now=now, reason=report.reason, save=changed)
+        new = _state_from(order, report)
+        if new is not None:
+            move(
+                order,
+                new,
+                sentence=report.reason,
+                now=now,
+                reason=report.reason,
+                save=changed,
+                evidence=report.evidence,
+            )
         else:
             order.save(update_fields=changed)
         if order.state in FINAL:
             fills.release([order.pk])
+
+
+def _state_from(order: Order, report: OrderReport) -> OrderState | None:
+    """Return where a report moves an order, or None where it stays."""
+    old = S(order.state)
+    if report.status is OrderStatus.GONE:
+        return None  # silence; what it proves is for `domain.evidence` to say
+    new = S(report.status.value)
+    if old == S.CANCEL_PENDING and new == S.EXPIRED:
+        new = S.CANCELED  # it ran out while we took it back: over either way
+    if old == S.UNKNOWN:  # found after all; the table has no other words for it
+        new = {S.DELAYED: S.LIVE, S.EXPIRED: S.CANCELED}.get(new, new)
+    return new if new != old and new in NEXT[old] else None
 
 
 def deny(*, order_id: UUID, why: str, now: datetime, by: str = "") -> bool:
@@ -167,6 +203,7 @@ def move(
     reason: str = "",
     by: str = "",
     save: Iterable[str] = (),
+    evidence: Mapping[str, Any] | None = None,
 ) -> None:
     """Take a locked order one step along the table, and tell it. Raises IllegalMove."""
     old = S(order.state)
@@ -175,7 +212,7 @@ def move(
     if reason:
         order.reason = reason
     order.save(update_fields=["state", "reason", *save])
-    tell([(order.pk, old, new, sentence, by)], now=now)
+    tell([(order.pk, old, new, sentence, by)], now=now, evidence=evidence)
 
 
 def lock_accounts(order_ids: Sequence[UUID]) -> None:
@@ -194,8 +231,11 @@ def lock(order_id: UUID) -> Order:
     return related().get(pk=order_id)
 
 
-def tell(told: Sequence[Told], *, now: datetime) -> None:
-    """Record steps that orders took; the caller made them in the same transaction."""
+def tell(told: Sequence[Told], *, now: datetime, evidence: Mapping[str, Any] | None = None) -> None:
+    """Record steps that orders took; the caller made them in the same transaction.
+
+    `evidence` is what the venue said, the same for all of them.
+    """
     if not told:
         return
     ids, olds, news, sentences, bys = zip(*told, strict=True)
@@ -206,4 +246,5 @@ def tell(told: Sequence[Told], *, now: datetime) -> None:
         "sentences": list(sentences),
         "bys": list(bys),
     }
-    rows(TELL, {**columns, "now": now})
+    said = orjson.dumps(evidence or {}, default=str).decode()
+    rows(TELL, {**columns, "now": now, "evidence": said})

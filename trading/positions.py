@@ -7,23 +7,25 @@ from uuid import UUID
 from risk.models import RiskState
 from trading import ledger
 from trading.domain import ledger as lines
-from trading.domain.ledger import EntryKind
+from trading.domain.ledger import Book, EntryKind
 from trading.domain.position import Holding
 from trading.models import Fill, Position
 from venues import money
 from venues.money import ZERO
+from venues.types import Settlement, Side
 
 
-def bought(*, risk: RiskState, fill: Fill, outcome_id: int) -> Decimal:
+def bought(*, risk: RiskState, fill: Fill, outcome_id: int, dollars: Decimal) -> Decimal:
     """Add a fill's shares and return its cost in dollars, fee included.
 
-    `risk` is the account's locked RiskState; the caller saves it.
+    `risk` is the account's locked RiskState; the caller saves it. `dollars` are without the fee.
     """
-    cost = money.ceil_micro(fill.price * fill.shares) + fill.fee
+    cost = money.ceil_micro(dollars) + fill.fee
     position = _open_position(fill.account_id, outcome_id, at=fill.at)
     held = _holding(position).buy(shares=fill.shares, cost=cost)
     position.shares, position.cost = held.shares, held.cost
-    position.confirmed_shares += fill.shares
+    if fill.settlement == Settlement.CONFIRMED:
+        position.confirmed_shares += fill.shares
     position.bought_cost += cost
     position.save()
     risk.cash -= cost
@@ -40,7 +42,7 @@ def bought(*, risk: RiskState, fill: Fill, outcome_id: int) -> Decimal:
     return cost
 
 
-def sold(*, risk: RiskState, fill: Fill, outcome_id: int) -> Position:
+def sold(*, risk: RiskState, fill: Fill, outcome_id: int, dollars: Decimal) -> Position:
     """Give up a fill's shares for dollars."""
     position = Position.objects.select_for_update().get(
         account_id=fill.account_id, outcome_id=outcome_id, closed_at__isnull=True
@@ -49,12 +51,83 @@ def sold(*, risk: RiskState, fill: Fill, outcome_id: int) -> Position:
         position,
         risk=risk,
         shares=fill.shares,
-        proceeds=money.floor_micro(fill.price * fill.shares) - fill.fee,
+        proceeds=money.floor_micro(dollars) - fill.fee,
         kind=EntryKind.SALE,
         source=f"fill:{fill.venue_fill_id}",
         at=fill.at,
         fill_id=fill.pk,
+        is_confirmed=fill.settlement == Settlement.CONFIRMED,
     )
+    return position
+
+
+def confirmed(*, risk: RiskState, fill: Fill, side: Side) -> None:
+    """A match became money: its shares may be sold from now on, its loss counts."""
+    position = Position.objects.select_for_update().get(entries__fill=fill)
+    if side is Side.BUY:
+        position.confirmed_shares = min(position.confirmed_shares + fill.shares, position.shares)
+        position.save(update_fields=["confirmed_shares"])
+    elif position.closed_at == fill.at:
+        _count_streak(position, risk)
+
+
+def voided(*, risk: RiskState, fill: Fill, side: Side, at: datetime) -> Decimal:
+    """Take back what a match booked; returns the dollars of it, without the fee.
+
+    Shares that were bought so were never sold, because only confirmed ones are; but a sale in
+    between took its basis from the average, so what does not fit the cost is a profit or a loss.
+    """
+    position = Position.objects.select_for_update().get(entries__fill=fill)
+    booked = {Book(posting.book): posting.amount for posting in fill.entry.postings.all()}
+    cash = -booked[Book.CASH]  # what comes back, or goes
+    if side is Side.BUY:
+        kept = position.shares - fill.shares
+        basis = -position.cost if not kept else -min(cash, position.cost)
+        position.shares, position.cost = kept, position.cost + basis
+        position.bought_cost -= cash
+        if not kept:
+            position.closed_at = at
+    else:
+        position = _reopened(position)
+        basis = -booked[Book.POSITIONS]
+        position.shares += fill.shares
+        position.confirmed_shares += fill.shares
+        position.cost += basis
+    gain = cash + basis
+    position.realised += gain
+    position.save()
+    risk.cash += cash
+    risk.committed += basis
+    risk.realised += gain
+    risk.day_realised += gain
+    risk.hour_realised += gain
+    ledger.book(
+        account_id=fill.account_id,
+        kind=EntryKind.VOID,
+        source=f"void:{fill.venue_fill_id}",
+        lines=lines.void(cash=cash, basis=basis),
+        at=at,
+        position_id=position.pk,
+    )
+    return abs(cash) + (-fill.fee if side is Side.BUY else fill.fee)
+
+
+def _reopened(position: Position) -> Position:
+    """Return the open position of the same outcome: another one, or this one opened again."""
+    if position.closed_at is None:
+        return position
+    other = (
+        Position.objects.select_for_update()
+        .filter(
+            account_id=position.account_id,
+            outcome_id=position.outcome_id,
+            closed_at__isnull=True,
+        )
+        .first()
+    )
+    if other is not None:
+        return other
+    position.closed_at = None
     return position
 
 
@@ -104,6 +177,7 @@ def _close(
     source: str,
     at: datetime,
     fill_id: int | None = None,
+    is_confirmed: bool = True,
 ) -> None:
     before = _holding(position)
     after = before.close(shares=shares, proceeds=proceeds)
@@ -118,8 +192,8 @@ def _close(
     risk.realised += gain
     risk.day_realised += gain
     risk.hour_realised += gain
-    if position.closed_at is not None and position.realised:
-        risk.consecutive_losses = risk.consecutive_losses + 1 if position.realised < 0 else 0
+    if position.closed_at is not None and is_confirmed:
+        _count_streak(position, risk)
     ledger.book(
         account_id=position.account_id,
         kind=kind,
@@ -129,3 +203,9 @@ def _close(
         position_id=position.pk,
         fill_id=fill_id,
     )
+
+
+def _count_streak(position: Position, risk: RiskState) -> None:
+    """Count a closed position among losses in a row, or end the row."""
+    if position.realised:
+        risk.consecutive_losses = risk.consecutive_losses + 1 if position.realised < 0 else 0

@@ -3,27 +3,44 @@
 Each step is a conditional move or holds the order's lock, so every call is safe to repeat.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 
+from accounts import credentials
+from accounts.models import Account
+from accounts.vault import VaultClosed
 from accounts.venues import LiveTradingOff
 from markets.queries import rows
 from risk import stops
 from risk.domain.breakers import Trip
 from trading import fills, orders
 from trading.domain.order_state import OrderState
-from trading.models import Order
+from trading.models import Approval, Order, Submission
 from trading.orders import Told
 from trading.paper import Tape
 from venues.errors import NotSent, Refused, Unknown
-from venues.types import OrderReport, OrderStatus, Side
+from venues.protocol import Venue
+from venues.types import OrderReport, OrderRequest, Prepared, Side
 
 S = OrderState
+PAPER = Account.Mode.PAPER
+# The settings that say for how long an order may rest: of real ones, of paper.
+LIFETIMES = ("LIVE_ORDER_LIFETIME_SECONDS", "PAPER_ORDER_LIFETIME_SECONDS")
 
+PREPARED = """
+UPDATE trading_order w
+   SET state = 'PREPARED', sent_at = t.sent, expires_at = t.expires, venue_order_id = t.name
+  FROM unnest(%(ids)s::uuid[], %(names)s::text[], %(sent)s::timestamptz[],
+              %(expires)s::timestamptz[]) AS t(id, name, sent, expires)
+ WHERE w.id = t.id AND w.state IN ('RESERVED', 'PREPARED')
+"""
+CLAIM = "UPDATE trading_order SET state = 'SENDING' WHERE id = ANY(%(ids)s)"
 ACKNOWLEDGE = """
 UPDATE trading_order w SET state = 'LIVE', venue_order_id = t.venue_id
   FROM unnest(%(ids)s::uuid[], %(venue_ids)s::text[]) AS t(id, venue_id)
@@ -32,17 +49,27 @@ RETURNING w.id
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Going:
+    """One order on its way, with all that its sending needs."""
+
+    order: Order
+    request: OrderRequest
+    venue: Venue
+    prepared: Prepared
+    not_after: datetime
+
+
 def submit(*, order_ids: Sequence[UUID], now: datetime) -> None:
     """Send reserved orders: check once more, fix the bytes, claim, send, record.
 
     The venue is called without lock or transaction, once for each order, ever.
     """
     accepted: list[tuple[UUID, OrderReport]] = []
-    going = _prepare_and_claim(order_ids, now=now)
-    tape = Tape(going, now=now)
-    for order in going:
+    for each in _prepare_and_claim(order_ids, now=now):
+        order = each.order
         try:
-            report = orders.venue_for(order, tape).place(orders.request_for(order))
+            report = each.venue.place_order(each.request, each.prepared, not_after=each.not_after)
         except Refused as refusal:
             _finish(order.pk, S.REJECTED, str(refusal), now=now)
         except NotSent as reason:
@@ -51,29 +78,37 @@ def submit(*, order_ids: Sequence[UUID], now: datetime) -> None:
             with transaction.atomic():
                 orders.move(orders.lock(order.pk), S.UNKNOWN, sentence=str(doubt), now=now)
         else:
-            if report.status is OrderStatus.LIVE and not report.fills:
+            if order.mode == PAPER:
                 accepted.append((order.pk, report))
             else:
                 orders.apply_evidence(order_id=order.pk, report=report, now=now)
     _acknowledge(accepted, now=now)
 
 
-def _prepare_and_claim(order_ids: Sequence[UUID], *, now: datetime) -> list[Order]:
+def _prepare_and_claim(order_ids: Sequence[UUID], *, now: datetime) -> list[Going]:
     """Ask the gate again with fresh facts, fix what will be sent, and win the right to send it.
 
-    Returns the orders that this caller, and nobody else, sends.
+    Returns the orders that this caller, and nobody else, sends. Everything that is needed to find
+    them again is committed with the claim.
     """
     if not order_ids:
         return []
     told: list[Told] = []
-    going: list[Order] = []
+    going: list[Going] = []
     with transaction.atomic():
         orders.lock_accounts(order_ids)
         found = list(orders.related().filter(pk__in=order_ids, state__in=[S.RESERVED, S.PREPARED]))
         trips = stops.open_trips([order.account_id for order in found], now=now)
         switches = stops.read_stops()
+        approved = _approved(found)
+        tape = Tape(found, now=now)
         for order in found:
-            why = _refusal_now(order, switches, trips=trips.get(order.account_id, ()), now=now)
+            trip = trips.get(order.account_id, ())
+            why = _refusal_now(order, switches, trips=trip, approved=approved, now=now)
+            try:
+                going += [] if why else [_prepare(order, tape, now=now)]
+            except (Refused, LiveTradingOff, VaultClosed) as refusal:
+                why = str(refusal)
             if why:
                 fills.release([order.pk])
                 orders.move(order, S.DENIED, sentence=why, now=now, reason=why)
@@ -81,29 +116,78 @@ def _prepare_and_claim(order_ids: Sequence[UUID], *, now: datetime) -> list[Orde
             if order.state == S.RESERVED:
                 told.append((order.pk, S.RESERVED, S.PREPARED, "", ""))
             told.append((order.pk, S.PREPARED, S.SENDING, "", ""))
-            going.append(order)
-        _send_state(going, now=now)
+        _keep(going, now=now)
         orders.tell(told, now=now)
     return going
 
 
-def _send_state(going: Sequence[Order], *, now: datetime) -> None:
-    lifetime = timedelta(seconds=settings.PAPER_ORDER_LIFETIME_SECONDS)
-    ids = [order.pk for order in going]
-    if not ids:
-        return
-    Order.objects.filter(pk__in=ids, state=S.RESERVED).update(
-        state=S.PREPARED, sent_at=now, expires_at=now + lifetime
+def _prepare(order: Order, tape: Tape, *, now: datetime) -> Going:
+    """Fix times, name and bytes of one order. Raises Refused, LiveTradingOff or VaultClosed."""
+    if order.state == S.RESERVED:
+        seconds = LIFETIMES[order.mode == PAPER]
+        order.sent_at = now
+        order.expires_at = now + timedelta(seconds=getattr(settings, seconds))
+    request = orders.request_for(order)
+    venue = orders.venue_for(order, tape)
+    prepared = venue.prepare(request)
+    return Going(
+        order=order,
+        request=replace(request, venue_order_id=prepared.venue_order_id),
+        venue=venue,
+        prepared=prepared,
+        not_after=now + timedelta(seconds=settings.SEND_SECONDS),
     )
-    Order.objects.filter(pk__in=ids, state=S.PREPARED).update(state=S.SENDING)
-    for order in going:
-        if order.state == S.RESERVED:
-            order.sent_at, order.expires_at = now, now + lifetime
-        order.state = S.SENDING
+
+
+def _keep(going: Sequence[Going], *, now: datetime) -> None:
+    """Store what will be sent, and claim it, before anything is."""
+    if not going:
+        return
+    rows(
+        PREPARED,
+        {
+            "ids": [each.order.pk for each in going],
+            "names": [each.prepared.venue_order_id if each.prepared.body else "" for each in going],
+            "sent": [each.request.sent_at for each in going],
+            "expires": [each.request.expires_at for each in going],
+        },
+    )
+    rows(CLAIM, {"ids": [each.order.pk for each in going]})
+    for each in going:
+        each.order.state = S.SENDING
+        if each.prepared.body:
+            _store_bytes(each, now=now)
+
+
+def _store_bytes(each: Going, *, now: datetime) -> None:
+    credential = credentials.of(each.order.account, each.order.venue)
+    assert credential is not None  # the venue was opened with it
+    Submission.objects.create(
+        order=each.order,
+        credential=credential,
+        body=credentials.sealed_body(credential, each.prepared.body),
+        body_sha256=hashlib.sha256(each.prepared.body).hexdigest(),
+        not_after=each.not_after,
+        at=now,
+    )
+
+
+def _approved(found: Sequence[Order]) -> set[UUID]:
+    """Return the orders of APPROVAL accounts that a person approved."""
+    asked = [order.pk for order in found if order.mode == Account.Mode.APPROVAL]
+    if not asked:
+        return set()
+    answers = Approval.objects.filter(order_id__in=asked, answer=Approval.Answer.APPROVED)
+    return set(answers.values_list("order_id", flat=True))
 
 
 def _refusal_now(
-    order: Order, switches: stops.Stops, *, trips: Sequence[Trip], now: datetime
+    order: Order,
+    switches: stops.Stops,
+    *,
+    trips: Sequence[Trip],
+    approved: Container[UUID],
+    now: datetime,
 ) -> str:
     """Return why an order that was reserved may not be sent any more, or an empty string."""
     if now > order.send_by:
@@ -111,6 +195,10 @@ def _refusal_now(
     mode = stops.mode_refusal(order.mode)
     if mode:
         return mode.sentence
+    if order.mode != order.account.mode:
+        return f"The account trades in {order.account.mode} mode now, not in {order.mode}."
+    if order.mode == Account.Mode.APPROVAL and order.pk not in approved:
+        return "Nobody approved this order."
     entry = order.side == Side.BUY
     stopped = switches.words(
         account_id=order.account_id,
@@ -124,10 +212,6 @@ def _refusal_now(
         return "This market is closed."
     if entry and trips:
         return "A breaker opened before this order was sent."
-    try:
-        orders.venue_for(order, Tape([], now=now))
-    except LiveTradingOff as off:
-        return str(off)
     return ""
 
 

@@ -21,6 +21,7 @@ from venues.types import (
     OrderReport,
     OrderRequest,
     OrderStatus,
+    Prepared,
     Print,
     Side,
 )
@@ -73,21 +74,22 @@ class PaperVenue:
         self._taken_from_books = taken_from_books
         self._matched = matched
 
-    def place(self, request: OrderRequest) -> OrderReport:
-        """Accept the order. Fills come with `look_up`, once the latency has passed.
-
-        Raises Refused for an order that no exchange would take.
-        """
+    def prepare(self, request: OrderRequest) -> Prepared:
+        """Name the order. Raises Refused for one that no exchange would take."""
         if not 0 < request.limit_price < 1:
             raise Refused(f"a limit of {request.limit_price} is not between 0 and 1")
         if request.shares <= 0:
             raise Refused(f"{request.shares} shares is not a size")
-        return OrderReport(
-            venue_order_id=f"paper-{request.client_order_id}", status=OrderStatus.LIVE
-        )
+        return Prepared(venue_order_id=f"paper-{request.client_order_id}")
 
-    def cancel(self, request: OrderRequest, *, now: datetime) -> OrderReport:
-        report = self.look_up(request, now=now)
+    def place_order(
+        self, request: OrderRequest, prepared: Prepared, *, not_after: datetime
+    ) -> OrderReport:
+        """Accept the order. Fills come with its status, once the latency has passed."""
+        return OrderReport(venue_order_id=prepared.venue_order_id, status=OrderStatus.LIVE)
+
+    def cancel_order(self, request: OrderRequest, *, now: datetime) -> OrderReport:
+        report = self.get_order_status(request, now=now)
         if report.status is OrderStatus.FILLED:
             return report
         return OrderReport(
@@ -97,7 +99,7 @@ class PaperVenue:
             reason="cancelled on request",
         )
 
-    def look_up(self, request: OrderRequest, *, now: datetime) -> OrderReport:
+    def get_order_status(self, request: OrderRequest, *, now: datetime) -> OrderReport:
         fills = tuple(self._fills(request, until=min(now, request.expires_at)))
         filled = sum((fill.shares for fill in fills), money.ZERO)
         if filled == request.shares:

@@ -4,21 +4,29 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
-from venues.types import OrderReport, OrderRequest, Trade
+from venues.types import OrderReport, OrderRequest, Prepared, Trade
 
 
 class Venue(Protocol):
-    """Place, cancel and look up orders. Each call may raise `venues.errors.VenueError`."""
+    """Place, cancel and ask after orders. Each call may raise `venues.errors.VenueError`."""
 
     name: str
 
-    def place(self, request: OrderRequest) -> OrderReport:
-        """Place one order; at most one request leaves this machine."""
+    def prepare(self, request: OrderRequest) -> Prepared:
+        """Fix what will be sent, and by what name the venue will know it. Sends nothing.
 
-    def cancel(self, request: OrderRequest, *, now: datetime) -> OrderReport:
+        The same request always gives the same answer. Raises Refused for what no venue would take.
+        """
+
+    def place_order(
+        self, request: OrderRequest, prepared: Prepared, *, not_after: datetime
+    ) -> OrderReport:
+        """Send what was prepared; at most one request leaves this machine, and none too late."""
+
+    def cancel_order(self, request: OrderRequest, *, now: datetime) -> OrderReport:
         """Cancel what still rests; the report holds the fills that came first."""
 
-    def look_up(self, request: OrderRequest, *, now: datetime) -> OrderReport:
+    def get_order_status(self, request: OrderRequest, *, now: datetime) -> OrderReport:
         """Report what the venue knows of the order now. Safe to repeat."""
 
 

@@ -1,9 +1,11 @@
 """Words that every venue shares. Money and shares are Decimal, times are aware and UTC."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 
 class Side(StrEnum):
@@ -30,6 +32,21 @@ class OrderStatus(StrEnum):
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
     REJECTED = "REJECTED"
+    GONE = "GONE"  # it does not rest there, and nothing says whether it ever did
+
+
+class Settlement(StrEnum):
+    """What became of a match: MATCHED is a promise, CONFIRMED is money, FAILED never was."""
+
+    MATCHED = "MATCHED"
+    RETRYING = "RETRYING"
+    MINED = "MINED"
+    CONFIRMED = "CONFIRMED"
+    FAILED = "FAILED"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (Settlement.CONFIRMED, Settlement.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +121,16 @@ class OrderRequest:
     kind: OrderKind = OrderKind.GTD
     post_only: bool = False
     terms: Terms | None = None  # of its market, as far as they are known
+    fee_rate: Decimal = Decimal(0)  # fee = shares x rate x price x (1 - price)
+    venue_order_id: str = ""  # once it is known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """An order as it will be sent: its name at the venue and the exact bytes, kept before that."""
+
+    venue_order_id: str
+    body: bytes = b""  # empty where nothing is sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +140,9 @@ class FillReport:
     shares: Decimal
     fee: Decimal  # USD
     at: datetime
+    settlement: Settlement = Settlement.CONFIRMED
+    dollars: Decimal | None = None  # without the fee, where price x shares would round otherwise
+    transaction: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,3 +153,4 @@ class OrderReport:
     status: OrderStatus
     fills: tuple[FillReport, ...] = ()
     reason: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)  # the venue's own words

@@ -5,8 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from sandbox.book import Book, Side
-from venues.polymarket.eip712 import Domain, domain_of
 from venues.polymarket import fees
+from venues.polymarket.eip712 import Domain, domain_of
 
 ONE = Decimal(1)
 MICRO = Decimal("0.000001")

@@ -17,9 +17,9 @@ from sandbox.clock import Clock
 from sandbox.polymarket import contracts
 from sandbox.polymarket.contracts import Call, Reverted
 from sandbox.polymarket.node import Node
-from venues.polymarket.eip712 import CHAIN, keccak
 from sandbox.polymarket.wallets import Wallet
 from sandbox.tolerance import tolerant
+from venues.polymarket.eip712 import CHAIN, keccak
 
 RELAY = "0x" + "7e1a" * 10  # the account that pays for proxies
 KINDS = {"PROXY": 1, "SAFE": 2, "WALLET": 3}  # with the signature types of their orders

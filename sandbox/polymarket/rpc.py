@@ -20,8 +20,8 @@ from sandbox.polymarket import contracts
 from sandbox.polymarket.contracts import Call, Reverted
 from sandbox.polymarket.node import Log, Node, State, block_of, logs_of
 from sandbox.polymarket.rows import Trade
-from venues.polymarket.eip712 import CHAIN
 from sandbox.tolerance import MISTAKES, tolerant
+from venues.polymarket.eip712 import CHAIN
 
 WIDEST = 10_000  # blocks of one question about logs
 GAS, GAS_PRICE = 150_000, 30_000_000_000

@@ -15,10 +15,6 @@ from venues.polymarket.eip712 import (
     wallet_trailer,
 )
 
-# Where Polymarket's factory puts the Safe of a key (EIP-1014).
-SAFE_FACTORY = "0xaacFeEa03eb1561C4e67d661e40682Bd20E3541b"
-SAFE_CODE = "0x2bce2127ff07fb632d16c8347c4ebf501f4841168bed00d9e6ef715ddb6fcecf"  # its hash
-
 
 class BadSignature(Exception):
     """Bytes that are no signature, or one of somebody else."""
@@ -64,10 +60,3 @@ def recover(digest: bytes, signature: bytes) -> str:
     except Exception as error:  # the library raises a plain one for what is no signature
         raise BadSignature(str(error)) from error
     return "0x" + keccak(key.format(compressed=False)[1:])[12:].hex()
-
-
-def safe_of(owner: str) -> str:
-    """Return the address of the Safe that belongs to a key's address, lower case."""
-    salt = keccak(bytes(12) + bytes.fromhex(owner[2:]))
-    made = keccak(b"\xff" + bytes.fromhex(SAFE_FACTORY[2:]) + salt + bytes.fromhex(SAFE_CODE[2:]))
-    return "0x" + made[12:].hex()

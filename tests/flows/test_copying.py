@@ -326,6 +326,6 @@ def test_a_live_order_reaches_no_venue_while_none_is_connected(world: World):
 
     order = Order.objects.get()
     assert order.state == "DENIED"
-    assert "No live venue" in order.reason
+    assert "no keys for Polymarket" in order.reason
     assert [event.new for event in order.events.order_by("sequence")][-1] == "DENIED"
     assert_invariants()

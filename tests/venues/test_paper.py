@@ -65,13 +65,13 @@ LATER = START + timedelta(minutes=10)
 
 def test_an_order_no_exchange_would_take_is_refused():
     with pytest.raises(Refused, match="limit"):
-        venue().place(ask(limit="1"))
+        venue().prepare(ask(limit="1"))
     with pytest.raises(Refused, match="not a size"):
-        venue().place(ask(shares="0"))
+        venue().prepare(ask(shares="0"))
 
 
 def test_prints_before_the_latency_do_not_fill():
-    report = venue(seen(1, seconds=1), seen(2, seconds=2)).look_up(ask(), now=LATER)
+    report = venue(seen(1, seconds=1), seen(2, seconds=2)).get_order_status(ask(), now=LATER)
 
     assert report.status is OrderStatus.LIVE
 
@@ -84,7 +84,7 @@ def test_half_of_each_print_on_our_side_fills_with_a_fee():
         seen(4, seconds=8, price="0.50", shares="20"),
     )
 
-    report = venue(*prints).look_up(ask(), now=LATER)
+    report = venue(*prints).get_order_status(ask(), now=LATER)
 
     assert report.status is OrderStatus.PARTIAL
     assert [(fill.price, fill.shares) for fill in report.fills] == [
@@ -95,16 +95,16 @@ def test_half_of_each_print_on_our_side_fills_with_a_fee():
 
 
 def test_what_another_order_of_the_account_took_is_gone():
-    report = venue(seen(1, seconds=5), taken={"p1": Decimal(25)}).look_up(ask(), now=LATER)
+    report = venue(seen(1, seconds=5), taken={"p1": Decimal(25)}).get_order_status(ask(), now=LATER)
 
     assert [fill.shares for fill in report.fills] == [5]
 
 
 def test_a_print_that_comes_late_takes_nothing_back():
     late, early = seen(1, seconds=60, shares="160"), seen(2, seconds=60, shares="60")
-    before = venue(early).look_up(ask(), now=LATER)
+    before = venue(early).get_order_status(ask(), now=LATER)
 
-    after = venue(late, early, matched=before.fills).look_up(ask(), now=LATER)
+    after = venue(late, early, matched=before.fills).get_order_status(ask(), now=LATER)
 
     assert after.fills[: len(before.fills)] == before.fills
     assert [fill.shares for fill in after.fills] == [Decimal(30), Decimal(70)]
@@ -118,8 +118,8 @@ def test_a_book_fills_level_by_level_up_to_the_limit():
         at=START + timedelta(seconds=3),
     )
 
-    bought = venue(book=book).look_up(ask(), now=LATER)
-    sold = venue(book=book).look_up(ask(side=Side.SELL, limit="0.50"), now=LATER)
+    bought = venue(book=book).get_order_status(ask(), now=LATER)
+    sold = venue(book=book).get_order_status(ask(side=Side.SELL, limit="0.50"), now=LATER)
 
     assert [(fill.price, fill.shares) for fill in bought.fills] == [
         (Decimal("0.53"), 20),  # half of each level is there for us
@@ -138,13 +138,13 @@ def test_what_the_account_took_of_a_book_is_not_there_again(gone, left):
         asks=(level("0.53", "40"), level("0.55", "30")),
         at=START + timedelta(seconds=3),
     )
-    fills = venue(book=book, gone=gone).look_up(ask(), now=LATER).fills
+    fills = venue(book=book, gone=gone).get_order_status(ask(), now=LATER).fills
 
     assert [fill.shares for fill in fills] == [Decimal(each) for each in left]
 
 
 def test_a_cancel_keeps_the_fills_that_came_first():
-    report = venue(seen(1, seconds=5)).cancel(ask(), now=LATER)
+    report = venue(seen(1, seconds=5)).cancel_order(ask(), now=LATER)
 
     assert report.status is OrderStatus.CANCELED
     assert len(report.fills) == 1
@@ -170,8 +170,8 @@ def test_fills_stay_inside_limit_and_size_and_only_ever_grow(prints, side, minut
     prints = sorted(prints, key=lambda each: each.at)
     order, now = ask(side=side), START + timedelta(minutes=minutes)
 
-    first = venue(*prints).look_up(order, now=now)
-    again = venue(*prints).look_up(order, now=now + timedelta(minutes=5))
+    first = venue(*prints).get_order_status(order, now=now)
+    again = venue(*prints).get_order_status(order, now=now + timedelta(minutes=5))
 
     assert again.fills[: len(first.fills)] == first.fills
     assert sum(fill.shares for fill in again.fills) <= order.shares

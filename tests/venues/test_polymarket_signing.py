@@ -12,6 +12,7 @@ from polymarket import SecureClient
 from polymarket._internal.actions.orders import orders as official_orders
 from polymarket._internal.actions.orders import post as official_post
 from polymarket._internal.wallet import (
+    derive_beacon_deposit_wallet_address,
     derive_proxy_wallet_address,
     derive_safe_wallet_address,
     derive_uups_deposit_wallet_address,
@@ -20,7 +21,7 @@ from polymarket.environments import PRODUCTION
 
 from sandbox.serving import serving
 from tests.sandbox.polymarket_world import KEY, NEG, V3, YES, PolymarketWorld, environment
-from venues.polymarket import signing
+from venues.polymarket import signing, wallets
 from venues.polymarket.amounts import BadOrder, Shares, Usd, limit_amounts, market_amounts
 from venues.polymarket.auth import ApiKey, BadKey, Keys, Wallet, address_of
 from venues.secrets import Secret
@@ -132,13 +133,10 @@ def test_a_thousand_random_orders_are_the_official_clients_byte_for_byte(monkeyp
             )
         for number in range(ORDERS):
             kind, asked, terms = drawn(number)
+            salt, stamp = signing.salt_of(asked.client_order_id), asked.sent_at
+            monkeypatch.setattr(official_orders, "_generate_salt", salt.__int__)
             monkeypatch.setattr(
-                official_orders, "_generate_salt", lambda: signing.salt_of(asked.client_order_id)
-            )
-            monkeypatch.setattr(
-                official_orders,
-                "_current_timestamp_ms",
-                lambda: signing.milliseconds(asked.sent_at),
+                official_orders, "_current_timestamp_ms", signing.milliseconds(stamp).__int__
             )
             theirs = official(clients[kind], asked)
             row = official_post._build_send_order_payload(theirs, owner_api_key="key")
@@ -234,3 +232,30 @@ def test_what_is_no_private_key_is_told_without_quoting_it(text):
         address_of(Secret(text))
 
     assert not text or text not in str(told.value)
+
+
+@given(key=st.binary(min_size=32, max_size=32).filter(any))
+def test_the_wallets_of_a_key_are_where_the_official_client_finds_them(key):
+    try:
+        owner = address_of(Secret(key.hex()))
+    except BadKey:  # over the curve's order
+        return
+    config = PRODUCTION._config.wallet_derivation
+
+    found = {each.address for each in wallets.candidates(owner)}
+
+    assert found == {
+        owner,
+        derive_proxy_wallet_address(owner, config),
+        derive_safe_wallet_address(owner, config),
+        derive_uups_deposit_wallet_address(owner, config),
+        derive_beacon_deposit_wallet_address(owner, config),
+    }
+    for kind in range(4):
+        address = DERIVED[kind](owner, config)
+        assert wallets.wallet_of(owner, address.lower()).signature_type == kind
+
+
+def test_a_wallet_of_somebody_else_is_told_with_the_ones_that_fit():
+    with pytest.raises(wallets.NotYourWallet, match="deposit wallet"):
+        wallets.wallet_of(OWNER, "0x" + "99" * 20)

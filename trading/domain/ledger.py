@@ -17,6 +17,7 @@ class EntryKind(StrEnum):
     BUY = "BUY"
     SALE = "SALE"
     SETTLEMENT = "SETTLEMENT"
+    VOID = "VOID"  # takes back what a match booked that never became money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,15 @@ def deposit(amount: Decimal) -> tuple[Line, ...]:
 def buy(*, cost: Decimal) -> tuple[Line, ...]:
     """Return the postings of a purchase; `cost` includes the fee."""
     return (Line(book=Book.CASH, amount=-cost), Line(book=Book.POSITIONS, amount=cost))
+
+
+def void(*, cash: Decimal, basis: Decimal) -> tuple[Line, ...]:
+    """Return the postings that take back a match: the cash and the cost basis that it changed."""
+    return (
+        Line(book=Book.CASH, amount=cash),
+        Line(book=Book.POSITIONS, amount=basis),
+        Line(book=Book.REALISED, amount=-cash - basis),
+    )
 
 
 def close(*, basis: Decimal, proceeds: Decimal) -> tuple[Line, ...]:

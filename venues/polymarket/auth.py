@@ -104,7 +104,7 @@ def key_request_headers(private_key: Secret, *, now: datetime, nonce: int = 0) -
 
 
 def sign(private_key: Secret, digest: bytes) -> bytes:
-    """Return 65 bytes: r, s and 27 or 28. The same digest always gives the same bytes (RFC 6979)."""
+    """Return 65 bytes: r, s and 27 or 28; the same ones for a digest every time (RFC 6979)."""
     made = _key(private_key).sign_recoverable(digest, hasher=None)
     return made[:64] + bytes([made[64] + 27])
 

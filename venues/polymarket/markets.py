@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from venues.polymarket.parse import BadMessage, clean, number, text, unix_time
-from venues.types import Book, Level
+from venues.types import Book, Level, Terms
 
 # What a final market may pay; anything else is a price on its way.
 VECTORS = ((Decimal(1), Decimal(0)), (Decimal(0), Decimal(1)), (Decimal("0.5"), Decimal("0.5")))
@@ -30,6 +30,10 @@ class Listing:
     accepting: bool
     payouts: Mapping[str, Decimal] | None  # USD per share by token, once final
     resolved_at: datetime | None
+    slug: str = ""
+    terms: Terms | None = None  # what orders must be; None where any of it is missing
+    sport: str = ""  # the kind of a game's market: moneyline, spreads, totals
+    starts_at: datetime | None = None  # of its game
 
 
 def listing(row: Mapping[str, Any]) -> Listing:
@@ -38,12 +42,15 @@ def listing(row: Mapping[str, Any]) -> Listing:
     Final means closed, resolved by the oracle and a payout vector that is one: half and half on an
     open market is only a price that nobody knows yet.
     """
-    tokens, outcomes = _texts(row, "clobTokenIds"), _texts(row, "outcomes")
+    # By the market's own version, never by which ids it carries: old markets carry both.
+    v2 = row.get("version") == "v2"
+    tokens = _texts(row, "positionIds" if v2 else "clobTokenIds")
+    outcomes = _texts(row, "outcomes")
     if len(tokens) != len(outcomes) or not tokens:
         raise BadMessage(f"{len(tokens)} tokens for {len(outcomes)} outcomes")
     payouts = _payouts(row, tokens)
     return Listing(
-        market=text(row, "conditionId", most=120),
+        market=_condition(text(row, "conditionId", most=120)),
         title=clean(row.get("question"), most=300),
         tokens=tokens,
         outcomes=outcomes,
@@ -54,6 +61,30 @@ def listing(row: Mapping[str, Any]) -> Listing:
         accepting=bool(row.get("acceptingOrders")),
         payouts=payouts,
         resolved_at=_time(row.get("closedTime")) if payouts else None,
+        slug=clean(row.get("slug"), most=200),
+        terms=_terms(row, protocol="v2" if v2 else "v1"),
+        sport=clean(row.get("sportsMarketType"), most=20),
+        starts_at=_time(row.get("gameStartTime")),
+    )
+
+
+def _condition(found: str) -> str:
+    """Return a condition id as the order book writes it: protocol 2's are short in the catalogue."""
+    digits = found.removeprefix("0x")
+    return f"0x{digits}00" if found.startswith("0x") and len(digits) == 62 else found
+
+
+def _terms(row: Mapping[str, Any], *, protocol: str) -> Terms | None:
+    tick, least = row.get("orderPriceMinTickSize"), row.get("orderMinSize")
+    if not tick or least is None or not isinstance(row.get("negRisk", False), bool):
+        return None
+    delay = row.get("secondsDelay") or 0
+    return Terms(
+        tick=number(tick, "orderPriceMinTickSize"),
+        min_shares=number(least, "orderMinSize"),
+        neg_risk=bool(row.get("negRisk")),
+        protocol=protocol,
+        seconds_delay=int(number(delay, "secondsDelay")),
     )
 
 

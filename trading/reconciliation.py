@@ -1,0 +1,130 @@
+"""Ask real venues what became of real orders, and judge their silence.
+
+Nothing here ever sends an order. A look that failed counts for nothing; several whole looks that
+found no trace, far enough apart and from a healthy venue, are evidence (`domain.evidence`).
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.models import Account
+from accounts.vault import VaultClosed
+from notifications.services import record
+from risk.models import RiskState
+from trading import fills, orders
+from trading.domain import evidence
+from trading.domain.order_state import FINAL, NEXT, OrderState
+from trading.models import Absence, Order, Submission
+from trading.paper import Tape
+from venues.errors import VenueError
+from venues.types import OrderReport, OrderStatus, Settlement
+
+log = logging.getLogger(__name__)
+S = OrderState
+
+PROVISIONAL = [each.value for each in Settlement if not each.is_final]
+ASKED_AFTER = (S.UNKNOWN, S.DELAYED, S.LIVE, S.PARTIAL, S.CANCEL_PENDING)
+LATE_TRADES = timedelta(hours=1)  # for how long an ended order is asked for a late fill
+
+
+def to_ask(*, now: datetime) -> list[UUID]:
+    """Return real orders that are not over, whose matches are not money yet, or that ended just
+    now, oldest first.
+    """
+    real = Order.objects.exclude(mode=Account.Mode.PAPER).exclude(sent_at=None)
+    return list(
+        real.filter(
+            Q(state__in=[state.value for state in ASKED_AFTER])
+            | Q(fills__settlement__in=PROVISIONAL)
+            | Q(state__in=[S.CANCELED, S.EXPIRED], expires_at__gt=now - LATE_TRADES)
+        )
+        .order_by("created_at")
+        .values_list("pk", flat=True)
+        .distinct()
+    )
+
+
+def reconcile(*, order_ids: Sequence[UUID], now: datetime) -> None:
+    """Ask after some real orders. Safe to repeat, from several processes at once."""
+    for order_id in order_ids:
+        order = Order.objects.select_related("account", "outcome__market").get(pk=order_id)
+        try:
+            venue = orders.venue_for(order, Tape([], now=now))
+            report = venue.get_order_status(orders.request_for(order), now=now)
+        except (VenueError, VaultClosed) as problem:
+            log.warning("Order %s cannot be asked after: %s", order_id, problem)
+            continue
+        orders.apply_evidence(order_id=order_id, report=report, now=now)
+        if report.status is OrderStatus.GONE and order.state not in FINAL:
+            _note_absence(order_id, report, now=now)
+
+
+def doubt_lost_senders(*, now: datetime) -> int:
+    """Call orders UNKNOWN whose sender died on the way; returns how many."""
+    lost = Submission.objects.filter(
+        order__state=S.SENDING, not_after__lt=now - evidence.ANSWER
+    ).values_list("order_id", flat=True)
+    for order_id in list(lost):
+        with transaction.atomic():
+            orders.lock_accounts([order_id])
+            order = orders.lock(order_id)
+            if order.state == S.SENDING:
+                why = "Its sender ended before an answer came."
+                orders.move(order, S.UNKNOWN, sentence=why, now=now)
+    return len(lost)
+
+
+def _note_absence(order_id: UUID, report: OrderReport, *, now: datetime) -> None:
+    """Remember a look that found nothing, and move the order when there were enough."""
+    with transaction.atomic():
+        RiskState.objects.select_for_update(of=("self",)).get(account__orders=order_id)
+        order = orders.lock(order_id)
+        seen = list(order.absences.order_by("at").values_list("at", flat=True))
+        if evidence.counts(seen[-1] if seen else None, now=now):
+            Absence.objects.create(order=order, at=now)
+            seen.append(now)
+        state = evidence.verdict(
+            state=S(order.state),
+            absences=seen,
+            not_after=_not_after(order),
+            was_filled=bool(report.fills),
+            expires_at=order.expires_at,
+            now=now,
+        )
+        if state is None or state not in NEXT[S(order.state)]:
+            return
+        _end(order, state, looks=len(seen), now=now)
+
+
+def _end(order: Order, state: OrderState, *, looks: int, now: datetime) -> None:
+    words = {
+        S.ABSENT: f"{looks} whole looks found no trace of it: it never reached the venue.",
+        S.MANUAL: "Nobody can say what became of it. Look at the wallet and decide.",
+    }
+    why = words.get(state, f"It does not rest at the venue any more, as {looks} looks say.")
+    orders.move(order, state, sentence=why, reason=why, now=now, evidence={"looks": looks})
+    if state in FINAL:
+        fills.release([order.pk])
+    if state in words:
+        record(
+            kind=f"order_{state.value.lower()}",
+            account_id=order.account_id,
+            level="ACT" if state == S.MANUAL else "WARN",
+            sentence=f"An order was sent and never answered. {why}",
+            payload={"order": str(order.pk)},
+            at=now,
+        )
+
+
+def _not_after(order: Order) -> datetime:
+    made = Submission.objects.filter(order=order).first()
+    if made is not None:
+        return made.not_after
+    assert order.sent_at is not None
+    return order.sent_at + timedelta(seconds=settings.SEND_SECONDS)

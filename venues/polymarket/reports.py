@@ -1,0 +1,159 @@
+"""What Polymarket says of our own orders, into reports (reference: polymarket.md section 5.2).
+
+Statuses come with and without a prefix; fills are read from trades alone, because the amounts of
+other answers are in units that differ between sources.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from venues import money
+from venues.polymarket.fees import taker_fee
+from venues.polymarket.parse import BadMessage, clean, number, text, unix_time
+from venues.types import FillReport, OrderReport, OrderRequest, OrderStatus, Settlement
+
+ZERO, ONE = Decimal(0), Decimal(1)
+PRICE = Decimal("1e-10")
+TRADE_STATUSES = {
+    "MATCHED_NOT_BROADCASTED": Settlement.MATCHED,
+    "MATCHED": Settlement.MATCHED,
+    "MINED": Settlement.MINED,
+    "RETRYING": Settlement.RETRYING,
+    "CONFIRMED": Settlement.CONFIRMED,
+    "FAILED": Settlement.FAILED,
+}
+OVER = ("CANCELED", "UNMATCHED", "INVALID")  # how the words begin of an order that is over
+
+Row = Mapping[str, Any]
+
+
+def fills_of(request: OrderRequest, trades: Iterable[Row]) -> tuple[FillReport, ...]:
+    """Return the fills of one order among trades of its account, oldest first, each once.
+
+    Raises BadMessage for a trade of the order that cannot be read: nothing is left out quietly.
+    """
+    found: dict[str, FillReport] = {}
+    for row in trades:
+        for fill in fills_in(request, row):
+            found[fill.venue_fill_id] = fill
+    return tuple(sorted(found.values(), key=lambda fill: (fill.at, fill.venue_fill_id)))
+
+
+def fills_in(request: OrderRequest, row: Row) -> list[FillReport]:
+    """Return what one trade is of an order: as its taker, or as one of its makers."""
+    makers = [each for each in row.get("maker_orders") or () if isinstance(each, Mapping)]
+    found = []
+    if row.get("taker_order_id") == request.venue_order_id:
+        found.append(_taken(request, row, makers))
+    for maker in makers:
+        if maker.get("order_id") == request.venue_order_id:
+            found.append(_made(row, maker))
+    return found
+
+
+def _taken(request: OrderRequest, row: Row, makers: list[Row]) -> FillReport:
+    """Read a taker's fill; with several makers its price is the average of theirs."""
+    token, shares = text(row, "asset_id", most=160), number(row.get("size"), "size")
+    legs = [_leg(maker, token) for maker in makers if maker.get("asset_id")]
+    if not legs or sum(count for count, _ in legs) != shares:
+        legs = [(shares, number(row.get("price"), "price"))]
+    dollars = sum((money.floor_micro(count * price) for count, price in legs), ZERO)
+    fee = sum(
+        (taker_fee(price=price, shares=count, rate=request.fee_rate) for count, price in legs),
+        ZERO,
+    )
+    return _fill(row, role="taker", shares=shares, dollars=dollars, fee=fee)
+
+
+def _leg(maker: Row, token: str) -> tuple[Decimal, Decimal]:
+    """Return shares and our price of one maker: whoever bought the other outcome paid the rest."""
+    count = number(maker.get("matched_amount"), "matched_amount")
+    price = number(maker.get("price"), "price")
+    return count, price if maker["asset_id"] == token else ONE - price
+
+
+def _made(row: Row, maker: Row) -> FillReport:
+    count = number(maker.get("matched_amount"), "matched_amount")
+    dollars = count * number(maker.get("price"), "price")
+    return _fill(row, role=f"maker:{maker['order_id']}", shares=count, dollars=dollars, fee=ZERO)
+
+
+def _fill(row: Row, *, role: str, shares: Decimal, dollars: Decimal, fee: Decimal) -> FillReport:
+    if shares <= 0 or not 0 < dollars < shares:
+        raise BadMessage(f"{shares} shares for {dollars} dollars is no trade")
+    return FillReport(
+        venue_fill_id=f"{text(row, 'id', most=120)}:{role}",
+        price=(dollars / shares).quantize(PRICE),
+        shares=shares,
+        fee=fee,
+        at=_time(row),
+        settlement=_settlement(row),
+        dollars=dollars,
+        transaction=_transaction(row),
+    )
+
+
+def _settlement(row: Row) -> Settlement:
+    word = clean(row.get("status"), most=60).upper().removeprefix("TRADE_STATUS_")
+    if word not in TRADE_STATUSES:
+        raise BadMessage(f"a trade's status is {word!r}, which is unknown")
+    return TRADE_STATUSES[word]
+
+
+def _time(row: Row) -> datetime:
+    """Return when it was matched; recordings have seconds, milliseconds and ISO text."""
+    given = row.get("match_time") or row.get("matchtime") or row.get("timestamp")
+    try:
+        return unix_time(given)
+    except BadMessage:
+        at = datetime.fromisoformat(str(given)) if given else None
+        if at is None or at.tzinfo is None:
+            raise
+        return at
+
+
+def _transaction(row: Row) -> str:
+    found = clean(row.get("transaction_hash"), most=80)
+    return "" if set(found) <= set("0x") else found
+
+
+def report_of(
+    request: OrderRequest, order: Row | None, trades: Iterable[Row], *, now: datetime
+) -> OrderReport:
+    """Judge an order by its own row, where there is one, and by all its trades.
+
+    A row that is not there proves nothing alone: the venue shows open orders only.
+    """
+    fills = fills_of(request, trades)
+    kept = sum((fill.shares for fill in fills if fill.settlement is not Settlement.FAILED), ZERO)
+    return OrderReport(
+        venue_order_id=request.venue_order_id,
+        status=_status(request, order, filled=kept, ever=bool(fills), now=now),
+        fills=fills,
+        evidence={"order": None if order is None else dict(order), "trades": len(fills)},
+    )
+
+
+def _status(
+    request: OrderRequest, order: Row | None, *, filled: Decimal, ever: bool, now: datetime
+) -> OrderStatus:
+    word = "" if order is None else clean(order.get("status"), most=200).upper()
+    word = word.removeprefix("ORDER_STATUS_")
+    if word.startswith("DELAYED"):
+        return OrderStatus.DELAYED
+    if filled and filled >= money.floor_shares(request.shares):
+        return OrderStatus.FILLED
+    if word.startswith("LIVE"):
+        return OrderStatus.PARTIAL if ever else OrderStatus.LIVE
+    if word.startswith("CANCELED_EXPIRED"):
+        return OrderStatus.EXPIRED
+    if word.startswith(OVER):
+        return OrderStatus.CANCELED
+    if order is not None and word != "MATCHED":
+        raise BadMessage(f"an order's status is {word!r}, which is unknown")
+    if word == "MATCHED":
+        # Its trades may not be listed yet: what is missing comes with the next look.
+        return OrderStatus.PARTIAL if ever else OrderStatus.LIVE
+    return OrderStatus.GONE
