@@ -8,13 +8,22 @@ from venues.limits import Limits, SharedLimits
 from venues.polymarket import limits
 
 
-@lru_cache(maxsize=1)
 def shared_limits() -> Limits:
     """Return Polymarket's limits, counted in the server's Redis."""
+    return _limits(
+        settings.POLYMARKET_CLOB_URL,
+        settings.POLYMARKET_TIER,
+        per_second=settings.POLYMARKET_PER_SECOND,
+        per_minute=settings.POLYMARKET_PER_MINUTE,
+    )
+
+
+@lru_cache(maxsize=4)
+def _limits(venue: str, tier: str, *, per_second: int, per_minute: int) -> Limits:
+    """Count for one address of the venue: a sandbox has limits of its own."""
     return SharedLimits(
         settings.REDIS_URL.replace("unix://", "redis+unix://", 1),
-        table=limits.table(settings.POLYMARKET_TIER),
-        always=limits.always(
-            per_second=settings.POLYMARKET_PER_SECOND, per_minute=settings.POLYMARKET_PER_MINUTE
-        ),
+        venue=venue,
+        table=limits.table(tier),
+        always=limits.always(per_second=per_second, per_minute=per_minute),
     )

@@ -45,14 +45,16 @@ class NoLimits:
 class SharedLimits:
     """Sliding windows that all processes of this server share.
 
-    `table` names the windows of a call by its longest known beginning; `always` holds those that
-    count every call. A window whose name ends in `signer` is kept for each signer.
+    `venue` tells the counts of one place from those of another. `table` names the windows of a
+    call by its longest known beginning; `always` holds those that count every call. A window whose
+    name ends in `signer` is kept for each signer.
     """
 
     def __init__(
         self,
         url: str,
         *,
+        venue: str,
         table: Mapping[str, Sequence[tuple[str, RateLimitItem]]],
         always: Sequence[tuple[str, RateLimitItem]] = (),
         sleep: Callable[[float], None] = time.sleep,
@@ -61,7 +63,7 @@ class SharedLimits:
             storage_from_string(url, wrap_exceptions=True)
         )
         self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._table, self._always, self._sleep = table, always, sleep
+        self._venue, self._table, self._always, self._sleep = venue, table, always, sleep
         self._is_alone = False
 
     def wait(self, call: str, *, signer: str = "") -> None:
@@ -96,10 +98,10 @@ class SharedLimits:
         return self._table[max(known, key=len)] if known else ()
 
     def _hit(self, window: RateLimitItem, *who: str) -> bool:
-        return self._ask(lambda strategy: strategy.hit(window, *who))
+        return self._ask(lambda strategy: strategy.hit(window, self._venue, *who))
 
     def _test(self, window: RateLimitItem, *who: str) -> bool:
-        return self._ask(lambda strategy: strategy.test(window, *who))
+        return self._ask(lambda strategy: strategy.test(window, self._venue, *who))
 
     def _ask(self, question: Callable[[SlidingWindowCounterRateLimiter], bool]) -> bool:
         try:

@@ -69,7 +69,7 @@ def listing(row: Mapping[str, Any]) -> Listing:
 
 
 def _condition(found: str) -> str:
-    """Return a condition id as the order book writes it: protocol 2's are short in the catalogue."""
+    """Return a condition id as the book writes it: protocol 2's are short in the catalogue."""
     digits = found.removeprefix("0x")
     return f"0x{digits}00" if found.startswith("0x") and len(digits) == 62 else found
 

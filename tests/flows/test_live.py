@@ -1,0 +1,335 @@
+"""Real orders of a live account, on the sandbox exchange, judged by the exchange's own books."""
+
+import hashlib
+from datetime import timedelta
+from decimal import Decimal
+
+import orjson
+import pytest
+from django.test import override_settings
+
+from accounts import vault
+from accounts.models import Account, VenueCredential
+from accounts.vault import Sealed
+from risk.models import Reservation, RiskState
+from sandbox.faults import Kind, Rule
+from sandbox.polymarket.rows import Rules
+from tests.live_world import LiveWorld, live_world
+from tests.sandbox.polymarket_world import YES
+from tests.world import assert_invariants
+from trading import approvals, copying, orders, sending
+from trading.models import Approval, Fill, Position, Submission
+from venues.errors import NotSent
+from venues.types import Side
+
+
+@pytest.fixture
+def live(transactional_db, now):
+    with live_world(now) as made:
+        yield made
+
+
+def test_a_whales_trade_becomes_a_filled_real_order(live: LiveWorld):
+    live.venue.quote(YES, "0.53", "5000")
+
+    live.copy()
+    live.reconcile()
+
+    order = live.order()
+    assert (order.state, order.mode) == ("FILLED", "LIVE")
+    fill = Fill.objects.get()
+    assert (fill.settlement, fill.price) == ("MATCHED", Decimal("0.53"))
+    position = Position.objects.get()
+    assert (position.shares, position.confirmed_shares) == (order.shares, 0)
+    live.judge()
+
+    live.pass_time(15)
+    live.reconcile()
+
+    assert Fill.objects.get().settlement == "CONFIRMED"
+    assert Position.objects.get().confirmed_shares == order.shares
+    live.judge()
+    assert_invariants()
+
+
+def test_what_was_sent_is_what_was_kept_before(live: LiveWorld):
+    live.copy()
+
+    order, kept = live.order(), Submission.objects.get()
+    assert order.state == "LIVE"
+    assert order.venue_order_id in live.venue.exchange.orders
+    credential = kept.credential
+    body = vault.unseal(
+        Sealed(box=bytes(kept.body), data_key=bytes(credential.data_key)),
+        bound_to=credential.bound_to,
+    )
+    assert hashlib.sha256(orjson.dumps(body)).hexdigest() == kept.body_sha256
+    assert body["order"]["maker"].lower() == credential.address
+    assert body["orderType"] == "GTD"
+    assert order.shares == Decimal(body["order"]["takerAmount"]) / 1_000_000
+
+
+def test_a_match_that_the_chain_loses_is_taken_back_line_by_line(transactional_db, now):
+    with live_world(now, rules=Rules(fails={1})) as live:
+        live.venue.quote(YES, "0.53", "5000")
+        account = live.accounts[0]
+        before = RiskState.objects.get(account=account).cash
+
+        live.copy()
+        live.reconcile()
+        assert RiskState.objects.get(account=account).cash < before
+        for _ in range(6):
+            live.pass_time(9)
+            live.reconcile()
+
+        assert Fill.objects.get().settlement == "FAILED"
+        state = RiskState.objects.get(account=account)
+        assert (state.cash, state.committed, state.realised) == (before, 0, 0)
+        assert not Position.objects.filter(closed_at__isnull=True).exists()
+        assert live.order().filled_shares == 0
+        live.judge()
+        assert_invariants()
+
+
+def test_proceeds_of_a_sale_are_not_spent_before_the_chain_confirms_it(transactional_db, now):
+    with live_world(now, rules=Rules(fails={2})) as live:
+        live.venue.quote(YES, "0.53", "5000")
+        live.copy()
+        live.reconcile()
+        live.pass_time(15)
+        live.reconcile()
+        bought = Position.objects.get()
+        live.venue.quote(YES, "0.52", "5000", buy=True)
+        cash = RiskState.objects.get(account=live.accounts[0]).cash
+
+        live.copy(side=Side.SELL)
+        live.reconcile()
+
+        state = RiskState.objects.get(account=live.accounts[0])
+        assert state.cash > cash
+        assert state.cash - state.reserved == cash  # nothing of it can be spent yet
+        live.judge()
+        for _ in range(5):
+            live.pass_time(6)
+            live.reconcile()
+        state = RiskState.objects.get(account=live.accounts[0])
+        assert (state.cash, state.reserved) == (cash, 0)
+        held = Position.objects.get(closed_at__isnull=True)
+        assert (held.shares, held.cost) == (bought.shares, bought.cost)
+        live.judge()
+        assert not Reservation.objects.filter(state="HELD").exists()
+
+
+def test_without_proved_keys_nothing_is_sent(live: LiveWorld):
+    VenueCredential.objects.update(verified_at=None)
+
+    live.copy()
+
+    order = live.order()
+    assert order.state == "DENIED"
+    assert "have not proved themselves" in order.reason
+    assert live.posts() == 0
+
+
+def test_with_live_trading_off_nothing_is_sent(live: LiveWorld):
+    with override_settings(LIVE_TRADING=False):
+        live.copy()
+
+    assert live.posts() == 0
+    assert_invariants()
+
+
+def test_an_approval_accounts_order_waits_for_a_person_and_then_is_sent(live: LiveWorld):
+    Account.objects.filter(pk=live.accounts[0].pk).update(mode="APPROVAL")
+
+    made = live.copy()
+    assert live.order().state == "AWAITING_APPROVAL"
+    assert live.posts() == 0
+    approvals.approve(order_id=made[0], by=live.world.owner, now=live.now)
+    sending.submit(order_ids=made, now=live.now)
+
+    assert live.order().state == "LIVE"
+    assert live.posts() == 1
+
+
+def test_an_approval_order_that_nobody_approved_is_never_sent(live: LiveWorld):
+    Account.objects.filter(pk=live.accounts[0].pk).update(mode="APPROVAL")
+    made = live.copy()
+    approvals.approve(order_id=made[0], by=live.world.owner, now=live.now)
+    Approval.objects.all().delete()
+
+    sending.submit(order_ids=made, now=live.now)
+
+    assert live.order().state == "DENIED"
+    assert live.posts() == 0
+
+
+def test_an_account_that_changed_its_mode_sends_nothing_of_the_old_one(live: LiveWorld):
+    signal = live.whale_trades()
+    made = copying.copy_signal(signal_id=signal.pk, now=live.now)
+    Account.objects.filter(pk=live.accounts[0].pk).update(mode="APPROVAL")
+
+    sending.submit(order_ids=made, now=live.now)
+
+    assert "APPROVAL mode now" in live.order().reason
+    assert live.posts() == 0
+
+
+@pytest.mark.parametrize("do", ["accept_then_close", "truncated", "malformed", "missing_field"])
+def test_an_order_that_was_taken_without_an_answer_is_found_and_never_sent_twice(
+    transactional_db, now, do
+):
+    rule = Rule(venue="polymarket", endpoint="POST /order", kind=Kind(do), nth=1, name="orderID")
+    with live_world(now, faults=[rule]) as live:
+        live.venue.quote(YES, "0.53", "5000")
+        made = live.copy()
+        assert live.order().state == "UNKNOWN"
+        held = RiskState.objects.get(account=live.accounts[0]).reserved
+
+        sending.submit(order_ids=made, now=live.now)  # as a task that comes twice
+        assert held == RiskState.objects.get(account=live.accounts[0]).reserved > 0
+        live.reconcile()
+
+        assert live.order().state == "FILLED"
+        assert live.posts() == 1
+        live.pass_time(15)
+        live.reconcile()
+        live.judge()
+        assert_invariants()
+
+
+def test_an_order_that_never_arrived_is_absent_only_after_three_late_looks(transactional_db, now):
+    rule = Rule(venue="polymarket", endpoint="POST /order", kind=Kind.CLOSE_AFTER_BODY, nth=1)
+    with live_world(now, faults=[rule]) as live:
+        live.copy()
+        late = live.now + timedelta(seconds=10 + 10 + 30)
+        looks = [live.now, late, late + timedelta(seconds=1), late + timedelta(seconds=12)]
+        for at in looks:
+            live.reconcile(at)
+            assert live.order().state == "UNKNOWN"
+            assert RiskState.objects.get(account=live.accounts[0]).reserved > 0
+
+        live.reconcile(late + timedelta(seconds=24))
+
+        assert live.order().state == "ABSENT"
+        assert RiskState.objects.get(account=live.accounts[0]).reserved == 0
+        assert live.posts() == 1
+        live.judge()
+        assert_invariants()
+
+
+def test_failed_looks_prove_nothing(transactional_db, now):
+    rules = [
+        Rule(venue="polymarket", endpoint="POST /order", kind=Kind.CLOSE_AFTER_BODY, nth=1),
+        Rule(venue="polymarket", endpoint="GET /data/trades", kind=Kind.STATUS, status=503),
+    ]
+    with live_world(now, faults=rules) as live:
+        live.copy()
+        for minute in range(1, 11):
+            live.reconcile(live.now + timedelta(minutes=minute))
+
+        assert live.order().state == "UNKNOWN"
+        assert not live.order().absences.exists()
+
+
+def test_a_sender_that_died_after_its_claim_leaves_doubt_not_a_second_order(live: LiveWorld):
+    signal = live.whale_trades()
+    made = copying.copy_signal(signal_id=signal.pk, now=live.now)
+    sending._prepare_and_claim(made, now=live.now)  # and then it was killed
+
+    sending.submit(order_ids=made, now=live.now)
+    assert (live.order().state, live.posts()) == ("SENDING", 0)
+    live.reconcile(live.now + timedelta(seconds=30))
+
+    assert (live.order().state, live.posts()) == ("UNKNOWN", 0)
+
+
+def test_an_order_is_not_sent_by_a_process_that_slept_too_long(live: LiveWorld):
+    signal = live.whale_trades()
+    made = copying.copy_signal(signal_id=signal.pk, now=live.now)
+    going = sending._prepare_and_claim(made, now=live.now - timedelta(minutes=1))[0]
+
+    with pytest.raises(NotSent, match="time to be sent was over"):
+        going.venue.place_order(going.request, going.prepared, not_after=going.not_after)
+
+    assert live.posts() == 0
+
+
+def test_an_order_that_is_held_before_it_matches_is_no_zero_fill(transactional_db, now):
+    rules = Rules(delayed={2}, delay=timedelta(seconds=3))
+    with live_world(now, rules=rules) as live:
+        live.venue.quote(YES, "0.53", "5000")
+        live.copy()
+        live.reconcile()
+        assert live.order().state == "DELAYED"
+        assert not Fill.objects.exists()
+
+        live.pass_time(4)
+        live.reconcile()
+
+        assert live.order().state == "FILLED"
+        assert live.posts() == 1
+        live.judge()
+
+
+def test_a_restart_of_the_engine_is_doubt_and_the_next_orders_wait(transactional_db, now):
+    rule = Rule(venue="polymarket", endpoint="POST /order", kind=Kind.STATUS, status=425, nth=1)
+    with live_world(now, faults=[rule]) as live:
+        live.copy()
+
+        assert live.order().state == "UNKNOWN"
+        assert live.posts() == 1
+
+
+def test_a_cancelled_order_keeps_the_fills_that_came_first(live: LiveWorld):
+    live.venue.quote(YES, "0.53", "50")
+    made = live.copy()
+    live.reconcile()
+    assert live.order().state == "PARTIAL"
+
+    orders.cancel(order_id=made[0], by="ana", now=live.now)
+
+    order = live.order()
+    assert (order.state, order.filled_shares) == ("CANCELED", 50)
+    assert RiskState.objects.get(account=live.accounts[0]).reserved == 0
+    live.judge()
+    assert_invariants()
+
+
+def test_what_the_exchange_ended_by_itself_ends_with_us(live: LiveWorld):
+    live.copy()
+    order_id = live.order().venue_order_id
+    live.venue.exchange.cancel(live.venue.exchange.orders[order_id].key, order_id, now=live.now)
+
+    live.reconcile()
+
+    assert live.order().state == "CANCELED"
+    assert_invariants()
+
+
+def test_an_order_that_is_not_told_of_any_more_ends_after_two_looks(live: LiveWorld):
+    live.copy()
+    order_id = live.order().venue_order_id
+    exchange = live.venue.exchange
+    exchange.cancel(exchange.orders[order_id].key, order_id, now=live.now)
+    del exchange.orders[order_id]
+    live.reconcile()
+    assert live.order().state == "LIVE"
+
+    live.reconcile(live.now + timedelta(seconds=11))
+
+    assert live.order().state == "CANCELED"
+    assert_invariants()
+
+
+def test_refused_orders_give_their_money_back(live: LiveWorld):
+    wallet = live.venue.exchange.wallets[live.venue.owner.lower()]
+    wallet.cash = Decimal(1)
+
+    live.copy()
+
+    order = live.order()
+    assert order.state == "REJECTED"
+    assert "not enough balance" in order.reason
+    assert RiskState.objects.get(account=live.accounts[0]).reserved == 0
+    assert_invariants()
