@@ -46,6 +46,7 @@ def keys_of(credential: VenueCredential) -> Keys:
             secret=Secret(found["api_secret"]),
             passphrase=Secret(found["api_passphrase"]),
         ),
+        relayer_key=Secret(found["relayer_key"]),
     )
 
 
@@ -71,6 +72,7 @@ def store(*, account: Account, keys: Keys, now: datetime) -> VenueCredential:
             "api_key": keys.api.key,
             "api_secret": keys.api.secret.reveal(),
             "api_passphrase": keys.api.passphrase.reveal(),
+            "relayer_key": keys.relayer_key.reveal(),
         },
         bound_to=credential.bound_to,
     )

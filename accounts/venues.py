@@ -27,6 +27,11 @@ def open_venue(*, mode: str, venue: str, account: Account, paper: Callable[[], V
     """
     if mode == Account.Mode.PAPER:
         return paper()
+    return open_real_venue(venue=venue, account=account)
+
+
+def open_real_venue(*, venue: str, account: Account) -> PolymarketClient:
+    """Return the real venue of an account, with its own keys. Raises LiveTradingOff."""
     if not settings.LIVE_TRADING:
         raise LiveTradingOff("Live trading is off on this server. Nothing was sent.")
     credential = credentials.of(account, venue)

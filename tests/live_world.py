@@ -80,6 +80,10 @@ class LiveWorld:
         return market
 
     @property
+    def ws(self) -> str:
+        return self.url.replace("http", "ws")
+
+    @property
     def now(self) -> datetime:
         return self.venue.clock.now()
 

@@ -329,6 +329,42 @@ class Position(models.Model):
         return f"{self.shares} of {self.outcome_id}"
 
 
+class Redemption(models.Model):
+    """What an account won at a venue and has not turned into money yet: a row of a queue."""
+
+    account = models.ForeignKey(
+        "accounts.Account", on_delete=models.PROTECT, related_name="redemptions"
+    )
+    market = models.ForeignKey(
+        "markets.Market", on_delete=models.PROTECT, related_name="redemptions"
+    )
+    expected = models.DecimalField(**MONEY, help_text="USD that it will bring")
+    attempts = models.PositiveIntegerField(default=0, help_text="that failed")
+    problem = models.CharField(max_length=500, default="", blank=True)
+    transaction = models.CharField(max_length=80, default="", blank=True)
+    at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    next_at = models.DateTimeField(help_text="not tried before")
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "market"],
+                condition=Q(done_at__isnull=True),
+                name="redemption_waits_once_per_market",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_at"], condition=Q(done_at__isnull=True), name="redemption_waiting"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.expected} of {self.market_id}"
+
+
 class Entry(models.Model):
     """One change of money; its postings sum to zero, which a deferred trigger enforces."""
 

@@ -19,11 +19,12 @@ from risk.models import RiskState
 from trading import ledger
 from trading.domain.ledger import EntryKind, deposit
 from trading.models import Order
+from trading.redemption import calls_of
 from trading.windows import after_money_moved, roll
 from venues.polymarket import onboarding
 from venues.polymarket.auth import Keys
 from venues.polymarket.onboarding import Step
-from venues.secrets import Secret
+from venues.secrets import NO_SECRET, Secret
 from venues.words import dollars
 from whales.models import Whale
 
@@ -34,7 +35,14 @@ class NotAllowed(Exception):
     """Keys may not be entered or proved here; the text says why and what to do."""
 
 
-def enter(*, account: Account, private_key: Secret, funder: str, now: datetime) -> VenueCredential:
+def enter(
+    *,
+    account: Account,
+    private_key: Secret,
+    funder: str = "",
+    relayer_key: Secret = NO_SECRET,
+    now: datetime,
+) -> VenueCredential:
     """Ask Polymarket for the key's API key, find its wallet, and seal all of it.
 
     `funder` names the wallet; empty, it is found by its money. Raises NotAllowed, KeyTaken,
@@ -46,7 +54,7 @@ def enter(*, account: Account, private_key: Secret, funder: str, now: datetime) 
     wallet = onboarding.detect(
         private_key, funder=funder, api=api, at=at, http=http(), now=wall_clock
     )
-    keys = Keys(wallet=wallet, private_key=private_key, api=api)
+    keys = Keys(wallet=wallet, private_key=private_key, api=api, relayer_key=relayer_key)
     with transaction.atomic():
         credential = credentials.store(account=account, keys=keys, now=now)
         # What this wallet trades is ours: whoever followed it would copy himself.
@@ -80,6 +88,27 @@ def prove(*, account: Account, with_trial: bool, now: datetime) -> list[Step]:
         cash, _ = client.balance()
         _take_balance(account, cash, now=now)
     return steps
+
+
+def allow(*, account: Account, by: str, now: datetime) -> None:
+    """Give the exchanges their allowances, because a person asked for it. Raises NotAllowed,
+    VaultClosed, Refused or Unknown.
+    """
+    _check(account)
+    credential = credentials.of(account, VENUE)
+    if credential is None:
+        raise NotAllowed("This account has no keys yet. Enter them first.")
+    calls_of(credential).approve()
+    client_of(credential).refresh_balance()
+    record(
+        kind="allowances_given",
+        account_id=account.pk,
+        level="WARN",
+        sentence=f"{by} let the exchanges take what this wallet trades.",
+        payload={},
+        by=by,
+        at=now,
+    )
 
 
 def forget(*, account: Account, by: str, now: datetime) -> bool:

@@ -173,7 +173,9 @@ def _state_from(order: Order, report: OrderReport) -> OrderState | None:
     """Return where a report moves an order, or None where it stays."""
     old = S(order.state)
     if report.status is OrderStatus.GONE:
-        return None  # silence; what it proves is for `domain.evidence` to say
+        # Silence; what it proves is for `domain.evidence` to say. But a fill proves itself.
+        partly = order.filled_shares > 0 and S.PARTIAL in NEXT[old] and old != S.CANCEL_PENDING
+        return S.PARTIAL if partly else None
     new = S(report.status.value)
     if old == S.CANCEL_PENDING and new == S.EXPIRED:
         new = S.CANCELED  # it ran out while we took it back: over either way

@@ -5,8 +5,9 @@ found no trace, far enough apart and from a healthy venue, are evidence (`domain
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -15,14 +16,16 @@ from django.db.models import Q
 
 from accounts.models import Account
 from accounts.vault import VaultClosed
+from accounts.venues import open_real_venue
 from notifications.services import record
 from risk.models import RiskState
 from trading import fills, orders
 from trading.domain import evidence
 from trading.domain.order_state import FINAL, NEXT, OrderState
 from trading.models import Absence, Order, Submission
-from trading.paper import Tape
 from venues.errors import VenueError
+from venues.polymarket.parse import BadMessage
+from venues.polymarket.reports import order_names, told_report
 from venues.types import OrderReport, OrderStatus, Settlement
 
 log = logging.getLogger(__name__)
@@ -33,11 +36,13 @@ ASKED_AFTER = (S.UNKNOWN, S.DELAYED, S.LIVE, S.PARTIAL, S.CANCEL_PENDING)
 LATE_TRADES = timedelta(hours=1)  # for how long an ended order is asked for a late fill
 
 
-def to_ask(*, now: datetime) -> list[UUID]:
+def to_ask(*, now: datetime, account_id: UUID | None = None) -> list[UUID]:
     """Return real orders that are not over, whose matches are not money yet, or that ended just
-    now, oldest first.
+    now, oldest first; of one account, or of all.
     """
     real = Order.objects.exclude(mode=Account.Mode.PAPER).exclude(sent_at=None)
+    if account_id is not None:
+        real = real.filter(account_id=account_id)
     return list(
         real.filter(
             Q(state__in=[state.value for state in ASKED_AFTER])
@@ -50,19 +55,68 @@ def to_ask(*, now: datetime) -> list[UUID]:
     )
 
 
+def in_doubt(order_ids: Sequence[UUID]) -> bool:
+    """Tell whether any of these orders waits for evidence rather than for a match."""
+    doubtful = [S.UNKNOWN.value, S.DELAYED.value, S.CANCEL_PENDING.value]
+    return (
+        Order.objects.filter(pk__in=order_ids)
+        .filter(Q(state__in=doubtful) | Q(fills__settlement__in=PROVISIONAL))
+        .exists()
+    )
+
+
 def reconcile(*, order_ids: Sequence[UUID], now: datetime) -> None:
-    """Ask after some real orders. Safe to repeat, from several processes at once."""
-    for order_id in order_ids:
-        order = Order.objects.select_related("account", "outcome__market").get(pk=order_id)
-        try:
-            venue = orders.venue_for(order, Tape([], now=now))
-            report = venue.get_order_status(orders.request_for(order), now=now)
-        except (VenueError, VaultClosed) as problem:
-            log.warning("Order %s cannot be asked after: %s", order_id, problem)
-            continue
-        orders.apply_evidence(order_id=order_id, report=report, now=now)
-        if report.status is OrderStatus.GONE and order.state not in FINAL:
-            _note_absence(order_id, report, now=now)
+    """Ask after real orders, the orders of one account together. Safe to repeat at any time."""
+    by_account: dict[UUID, list[Order]] = {}
+    for order in Order.objects.filter(pk__in=order_ids).select_related(
+        "account", "outcome__market"
+    ):
+        by_account.setdefault(order.account_id, []).append(order)
+    for account_orders in by_account.values():
+        _reconcile(account_orders, now=now)
+
+
+def _reconcile(account_orders: Sequence[Order], *, now: datetime) -> None:
+    first = account_orders[0]
+    try:
+        venue = open_real_venue(venue=first.venue, account=first.account)
+        reports = venue.get_order_statuses(
+            [orders.request_for(order) for order in account_orders], now=now
+        )
+        healthy = (
+            any(report.status is OrderStatus.GONE for report in reports.values())
+            and venue.is_healthy()
+        )
+    except (VenueError, VaultClosed) as problem:
+        log.warning("The orders of %s cannot be asked after: %s", first.account, problem)
+        return
+    for order in account_orders:
+        report = reports[str(order.pk)]
+        orders.apply_evidence(order_id=order.pk, report=report, now=now)
+        if report.status is OrderStatus.GONE and order.state not in FINAL and healthy:
+            _note_absence(order.pk, report, now=now)
+
+
+def take_told(rows: Iterable[Mapping[str, Any]], *, account_id: UUID, now: datetime) -> int:
+    """Record what an account's own stream told; returns how many rows were about our orders.
+
+    Rows repeat, come late and in any order: each goes the same way as every other evidence.
+    """
+    ours = 0
+    for row in rows:
+        named = order_names(row)
+        for order in Order.objects.filter(
+            account_id=account_id, venue_order_id__in=named
+        ).select_related("outcome__market"):
+            ours += 1
+            request = orders.request_for(order)
+            try:
+                report = told_report(request, row, now=now)
+            except (BadMessage, ValueError) as problem:
+                log.warning("A row of the user stream cannot be read: %s", problem)
+                continue
+            orders.apply_evidence(order_id=order.pk, report=report, now=now)
+    return ours
 
 
 def doubt_lost_senders(*, now: datetime) -> int:

@@ -75,8 +75,7 @@ def submit(*, order_ids: Sequence[UUID], now: datetime) -> None:
         except NotSent as reason:
             _finish(order.pk, S.REJECTED, f"Nothing was sent: {reason}", now=now)
         except Unknown as doubt:
-            with transaction.atomic():
-                orders.move(orders.lock(order.pk), S.UNKNOWN, sentence=str(doubt), now=now)
+            _doubt(order.pk, str(doubt), now=now)
         else:
             if order.mode == PAPER:
                 accepted.append((order.pk, report))
@@ -240,9 +239,26 @@ def unsent(*, now: datetime) -> list[UUID]:
     )
 
 
+def unsent_real(*, now: datetime) -> list[UUID]:
+    """Return real orders that wait to be sent: the ones that a lost message left behind."""
+    waiting = Order.objects.unsent().exclude(mode=PAPER).filter(created_at__lte=now)
+    return list(waiting.order_by("created_at").values_list("pk", flat=True))
+
+
+def _doubt(order_id: UUID, why: str, *, now: datetime) -> None:
+    """Nobody answered. A fill that was told by another way meanwhile has settled the doubt."""
+    with transaction.atomic():
+        orders.lock_accounts([order_id])
+        order = orders.lock(order_id)
+        if order.state == S.SENDING:
+            orders.move(order, S.UNKNOWN, sentence=why, now=now)
+
+
 def _finish(order_id: UUID, state: OrderState, why: str, *, now: datetime) -> None:
     with transaction.atomic():
         orders.lock_accounts([order_id])
         order = orders.lock(order_id)
+        if order.state != S.SENDING:
+            return  # evidence was faster than the answer
         fills.release([order.pk])
         orders.move(order, state, sentence=why, now=now, reason=why)

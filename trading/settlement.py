@@ -6,12 +6,15 @@ from uuid import UUID
 
 from django.db import transaction
 
-from markets.models import Market, Resolution
+from accounts.models import Account
+from markets.models import Market, Outcome, Resolution
 from notifications.services import record
 from risk.models import RiskState
 from trading import orders, positions
-from trading.models import Entry, Order, Position
+from trading.models import Entry, Fill, Order, Position, Redemption
 from trading.windows import after_money_moved, roll
+from venues.money import ZERO
+from venues.types import Settlement
 from venues.words import dollars
 
 
@@ -31,7 +34,7 @@ def settle_due(*, now: datetime) -> list[int]:
 def settle_market(*, market_id: int, now: datetime) -> None:
     """Cancel what rests, then pay each account in a transaction of its own. Safe to repeat."""
     resolution = Resolution.objects.filter(market_id=market_id).order_by("-version")[0]
-    Market.objects.filter(pk=market_id).update(status=Market.Status.RESOLVED)
+    _close_market(market_id, resolution)
     for order_id in (
         Order.objects.holding()
         .filter(outcome__market_id=market_id)
@@ -47,12 +50,68 @@ def settle_market(*, market_id: int, now: datetime) -> None:
         .distinct()
     )
     for account_id in holders:
-        _pay(account_id, resolution, now=now)
-    still_open = Order.objects.holding().filter(outcome__market_id=market_id)
-    if not still_open.exists():  # an order on its way may still bring a fill: settle again then
+        _settle(account_id, resolution, now=now)
+    if not _is_open(market_id):
         Resolution.objects.filter(market_id=market_id, settled_at__isnull=True).update(
             settled_at=now
         )
+
+
+def _close_market(market_id: int, resolution: Resolution) -> None:
+    """Let its outcomes be worth what they pay, whatever was last bid for them."""
+    Market.objects.filter(pk=market_id).update(status=Market.Status.RESOLVED)
+    for outcome in Outcome.objects.filter(market_id=market_id):
+        payout = Decimal(resolution.payouts.get(outcome.token, "0"))
+        if outcome.payout != payout:
+            Outcome.objects.filter(pk=outcome.pk).update(payout=payout)
+
+
+def pay_redeemed(account_id: UUID, market_id: int, *, now: datetime) -> None:
+    """Book what a market paid, now that a real wallet holds the money. Safe to repeat."""
+    resolution = Resolution.objects.filter(market_id=market_id).order_by("-version")[0]
+    _pay(account_id, resolution, now=now)
+
+
+def _settle(account_id: UUID, resolution: Resolution, *, now: datetime) -> None:
+    """Pay at once on paper. Real shares that won are money only when they were redeemed, and a
+    match that is not confirmed may still fail.
+    """
+    account = Account.objects.get(pk=account_id)
+    if account.is_paper:
+        _pay(account_id, resolution, now=now)
+        return
+    provisional = Fill.objects.filter(
+        account=account,
+        order__outcome__market_id=resolution.market_id,
+        settlement__in=[each.value for each in Settlement if not each.is_final],
+    )
+    if provisional.exists():
+        return
+    expected = sum(
+        (
+            position.shares * Decimal(resolution.payouts.get(position.outcome.token, "0"))
+            for position in Position.objects.filter(
+                account=account, outcome__market_id=resolution.market_id, closed_at__isnull=True
+            ).select_related("outcome")
+        ),
+        ZERO,
+    )
+    if not expected:
+        _pay(account_id, resolution, now=now)
+        return
+    Redemption.objects.get_or_create(
+        account=account,
+        market_id=resolution.market_id,
+        done_at=None,
+        defaults={"expected": expected, "at": now, "next_at": now},
+    )
+
+
+def _is_open(market_id: int) -> bool:
+    """Tell whether an order may still bring a fill, or a position waits for its money."""
+    orders_left = Order.objects.holding().filter(outcome__market_id=market_id)
+    held = Position.objects.filter(outcome__market_id=market_id, closed_at__isnull=True)
+    return orders_left.exists() or held.exists()
 
 
 def _pay(account_id: UUID, resolution: Resolution, *, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from trading import approvals, copying, orders, sending, settlement
+from trading import approvals, copying, orders, sending, settlement, stopping
 from trading.domain.order_state import OrderState
 from trading.models import Order
 
@@ -12,6 +12,7 @@ def sweep(*, now: datetime) -> dict[str, int]:
     signals = copying.undecided(now=now)
     for signal_id in signals:
         copying.copy_signal(signal_id=signal_id, now=now)
+    stopped = stopping.cancel_stopped(now=now)
     expired = approvals.expire_approvals(now=now)
     unsent = sending.unsent(now=now)
     sending.submit(order_ids=unsent, now=now)
@@ -29,6 +30,7 @@ def sweep(*, now: datetime) -> dict[str, int]:
     settled = settlement.settle_due(now=now)
     return {
         "signals": len(signals),
+        "stopped": len(stopped),
         "expired": expired,
         "unsent": len(unsent),
         "sending": len(in_doubt),

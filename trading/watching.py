@@ -26,9 +26,9 @@ from trading.domain.order_state import WORKING
 from trading.hands import Hands, OwnHands
 from trading.models import Order
 from venues.errors import Unreadable
-from venues.polymarket.feed import Push
 from venues.polymarket.markets import Listing
 from venues.polymarket.public import Public
+from venues.polymarket.stream import Push
 from venues.types import Book, Trade
 from whales import ingest
 

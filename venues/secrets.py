@@ -29,3 +29,6 @@ class Secret:
 
     def __reduce__(self) -> Any:
         raise TypeError("a secret is not pickled")
+
+
+NO_SECRET = Secret("")

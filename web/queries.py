@@ -127,6 +127,7 @@ def held(row: Position, *, now: datetime) -> HeldPosition:
         last=outcome.last_price,
         last_at=outcome.last_at,
         now=now,
+        payout=outcome.payout,
     )
     worth = None if found.price is None else row.shares * found.price
     age = "" if found.at is None else duration(now - found.at)

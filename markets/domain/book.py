@@ -11,6 +11,7 @@ FRESH_BID = timedelta(seconds=90)
 class Basis(StrEnum):
     BID = "bid"
     LAST = "last print"
+    PAYOUT = "payout"
     NONE = "unknown"
 
 
@@ -22,7 +23,7 @@ class Mark:
 
     @property
     def is_stale(self) -> bool:
-        return self.basis is not Basis.BID
+        return self.basis not in (Basis.BID, Basis.PAYOUT)
 
 
 def mark(
@@ -32,8 +33,13 @@ def mark(
     last: Decimal | None,
     last_at: datetime | None,
     now: datetime,
+    payout: Decimal | None = None,
 ) -> Mark:
-    """Return the best bid while it is fresh, else the last print (shown as stale)."""
+    """Return what it pays once that is final, else the best bid while it is fresh, else the last
+    print (shown as stale).
+    """
+    if payout is not None:
+        return Mark(price=payout, basis=Basis.PAYOUT, at=now)
     if bid is not None and bid_at is not None and now - bid_at <= FRESH_BID:
         return Mark(price=bid, basis=Basis.BID, at=bid_at)
     if last is not None:

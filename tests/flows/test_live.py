@@ -11,14 +11,19 @@ from django.test import override_settings
 from accounts import vault
 from accounts.models import Account, VenueCredential
 from accounts.vault import Sealed
+from markets import resolutions
+from markets.models import Market
+from risk import services
 from risk.models import Reservation, RiskState
 from sandbox.faults import Kind, Rule
 from sandbox.polymarket.rows import Rules
 from tests.live_world import LiveWorld, live_world
 from tests.sandbox.polymarket_world import YES
+from tests.venues.test_stream import until
 from tests.world import assert_invariants
-from trading import approvals, copying, orders, sending
-from trading.models import Approval, Fill, Position, Submission
+from trading import approvals, copying, orders, redemption, sending, settlement, stopping
+from trading.keeping import Keeper, listen_to
+from trading.models import Approval, Fill, Position, Redemption, Submission
 from venues.errors import NotSent
 from venues.types import Side
 
@@ -332,4 +337,101 @@ def test_refused_orders_give_their_money_back(live: LiveWorld):
     assert order.state == "REJECTED"
     assert "not enough balance" in order.reason
     assert RiskState.objects.get(account=live.accounts[0]).reserved == 0
+    assert_invariants()
+
+
+def won(live: LiveWorld, payout: str = "1") -> None:
+    """Let the account hold confirmed shares of a market that then pays."""
+    live.venue.quote(YES, "0.53", "5000")
+    live.copy()
+    live.reconcile()
+    live.pass_time(15)
+    live.reconcile()
+    first = Decimal(payout)
+    market = live.venue.market
+    live.venue.exchange.resolve(market.condition, (first, 1 - first), now=live.now)
+    resolutions.resolve(
+        market=Market.objects.get(),
+        payouts={market.tokens[0]: first, market.tokens[1]: 1 - first},
+        source="test",
+        resolved_at=live.now,
+    )
+
+
+@pytest.mark.parametrize("payout", ["1", "0.5"])
+def test_what_was_won_is_money_once_the_wallet_has_it(live: LiveWorld, payout):
+    won(live, payout)
+    account = live.accounts[0]
+    before = RiskState.objects.get(account=account).cash
+
+    settlement.settle_due(now=live.now)
+
+    held = Position.objects.get()
+    assert held.closed_at is None
+    expected = held.shares * Decimal(payout)
+    assert redemption.money_waiting(account) == expected
+    assert RiskState.objects.get(account=account).cash == before
+    for _ in range(8):
+        redemption.redeem_due(now=live.now)
+        live.pass_time(5)
+    assert redemption.money_waiting(account) == 0
+    assert RiskState.objects.get(account=account).cash == before + expected
+    assert Position.objects.get().closed_at is not None
+    live.judge()
+    assert_invariants()
+
+
+def test_what_was_lost_needs_no_redemption(live: LiveWorld):
+    won(live, "0")
+
+    settlement.settle_due(now=live.now)
+
+    assert Position.objects.get().closed_at is not None
+    assert not Redemption.objects.exists()
+    live.judge()
+    assert_invariants()
+
+
+def test_what_the_venue_redeemed_by_itself_is_booked_once(live: LiveWorld):
+    won(live)
+    wallet = live.venue.owner.lower()
+    live.venue.exchange.redeem(wallet, live.venue.market.condition, now=live.now)
+    settlement.settle_due(now=live.now)
+
+    redemption.redeem_due(now=live.now)
+    redemption.redeem_due(now=live.now)
+
+    live.judge()
+    assert_invariants()
+
+
+def test_the_keeper_hears_of_a_fill_before_anybody_asks(live: LiveWorld):
+    keeper = Keeper(now=lambda: live.now, listen=lambda each: listen_to(each, url=live.ws))
+    keeper.step()
+    until(lambda: all(push.is_live for push in keeper._pushes.values()))
+    live.venue.quote(YES, "0.53", "5000")
+
+    live.copy()
+    until(lambda: not keeper.step() and Fill.objects.exists())
+
+    assert live.order().state == "FILLED"
+    live.pass_time(15)
+    until(lambda: not keeper.step() and Fill.objects.get().settlement == "CONFIRMED")
+    keeper.close()
+    live.judge()
+    assert_invariants()
+
+
+def test_the_kill_switch_takes_back_what_rests_and_keeps_exits_at_its_first_level(
+    live: LiveWorld,
+):
+    live.copy()
+    assert live.order().state == "LIVE"
+
+    services.stop(scope="SERVER", key="", level="ENTRIES", by="ana", why="", now=live.now)
+    stopping.cancel_stopped(now=live.now)
+
+    assert live.order().state == "CANCELED"
+    live.copy()
+    assert live.posts() == 1
     assert_invariants()

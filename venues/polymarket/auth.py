@@ -13,7 +13,7 @@ from coincurve import PrivateKey
 from eth_utils.address import to_checksum_address
 
 from venues.polymarket import eip712
-from venues.secrets import Secret
+from venues.secrets import NO_SECRET, Secret
 
 Clock = Callable[[], datetime]
 
@@ -52,6 +52,7 @@ class Keys:
     wallet: Wallet
     private_key: Secret
     api: ApiKey
+    relayer_key: Secret = NO_SECRET  # for wallets that are contracts, to move without gas
 
 
 class SignedRequests(httpx.Auth):

@@ -5,7 +5,7 @@ Nothing here retries a write. What an answer means for the order is decided by i
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -116,6 +116,29 @@ class PolymarketClient:
             return report_of(request, order or None, self._trades(request), now=now)
         except (BadMessage, ValueError) as problem:
             raise Unreadable(f"the order cannot be read: {problem}") from problem
+
+    def get_order_statuses(
+        self, requests: Sequence[OrderRequest], *, now: datetime
+    ) -> dict[str, OrderReport]:
+        """Report many orders by two reads, by their client order ids. Raises Unreadable.
+
+        An order that is neither open nor wholly filled is asked for by its own name too.
+        """
+        if not requests:
+            return {}
+        open_now = {str(row.get("id", "")).lower(): row for row in self.open_orders()}
+        after = min(int(request.sent_at.timestamp()) for request in requests) - LOOK_BACK
+        trades = list(self._pages("/data/trades", {"after": str(after)}))
+        found = {}
+        for request in requests:
+            try:
+                report = report_of(request, open_now.get(request.venue_order_id), trades, now=now)
+            except (BadMessage, ValueError) as problem:
+                raise Unreadable(f"an order cannot be read: {problem}") from problem
+            if report.status is OrderStatus.GONE:
+                report = self.get_order_status(request, now=now)
+            found[request.client_order_id] = report
+        return found
 
     def get_fills(self, request: OrderRequest, *, now: datetime) -> OrderReport:
         """Report an order with all its fills: the same answer as that of its status."""

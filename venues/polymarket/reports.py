@@ -119,6 +119,26 @@ def _transaction(row: Row) -> str:
     return "" if set(found) <= set("0x") else found
 
 
+def order_names(row: Row) -> set[str]:
+    """Return the names of all orders that a row of the user stream is about."""
+    makers = row.get("maker_orders")
+    legs = [each for each in makers if isinstance(each, Mapping)] if makers else []
+    named = {row.get("taker_order_id"), *(each.get("order_id") for each in legs)}
+    if row.get("event_type") == "order":
+        named.add(row.get("id"))
+    return {str(each) for each in named if each}
+
+
+def told_report(request: OrderRequest, row: Row, *, now: datetime) -> OrderReport:
+    """Report an order by one row of the user stream. Raises BadMessage."""
+    is_order = row.get("event_type") == "order"
+    if is_order and not row.get("status"):
+        # Older rows say what happened in `type` alone.
+        kind = clean(row.get("type"), most=40).upper()
+        row = {**row, "status": "CANCELED" if kind == "CANCELLATION" else "LIVE"}
+    return report_of(request, row if is_order else None, [] if is_order else [row], now=now)
+
+
 def report_of(
     request: OrderRequest, order: Row | None, trades: Iterable[Row], *, now: datetime
 ) -> OrderReport:

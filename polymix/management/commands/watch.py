@@ -19,8 +19,8 @@ from polymix.hands import CeleryHands
 from trading.hands import Hands, OwnHands
 from trading.watching import Watch
 from venues.errors import Unreadable
-from venues.polymarket.feed import Push
 from venues.polymarket.public import Addresses, Public
+from venues.polymarket.stream import Push
 from whales.discovery import discover
 
 log = logging.getLogger("polymix.watch")

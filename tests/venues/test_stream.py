@@ -14,7 +14,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from sandbox.serving import serving
 from tests.sandbox.polymarket_world import YES, PolymarketWorld
 from tests.sandbox.test_polymarket import buy
-from venues.polymarket.feed import SUBSCRIBE, Push
+from venues.polymarket.stream import SUBSCRIBE, Push
 
 ROW = {
     "proxyWallet": "0x" + "A1" * 20,

@@ -1,0 +1,96 @@
+"""Look after real orders: hear what their venues tell, ask where they are silent, stop, redeem.
+
+One process does it. It remembers nothing that the rows do not: killed and started again it goes on.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from accounts import credentials
+from accounts.models import VenueCredential
+from accounts.vault import VaultClosed
+from trading import reconciliation, redemption, sending, stopping
+from venues.polymarket.stream import UserPush
+
+log = logging.getLogger(__name__)
+
+ASK_QUIET = timedelta(seconds=15)  # between two looks at an account whose stream is live
+ASK_SOON = timedelta(seconds=3)  # while its stream is down, or an order is in doubt
+REDEEM = timedelta(seconds=30)
+
+MakePush = Callable[[VenueCredential], UserPush]
+
+
+@dataclass(kw_only=True)
+class Keeper:
+    """Keeps the orders of all accounts with keys that have proved themselves."""
+
+    now: Callable[[], datetime]  # the database's clock
+    listen: MakePush
+    _pushes: dict[UUID, UserPush] = field(default_factory=dict)  # by credential
+    _asked: dict[UUID, datetime] = field(default_factory=dict)  # by account
+    _redeemed: datetime | None = None
+
+    def step(self) -> None:
+        """Do everything that is due now."""
+        found = list(
+            VenueCredential.objects.select_related("account").filter(
+                venue="polymarket", removed_at__isnull=True, verified_at__isnull=False
+            )
+        )
+        self._listen_to(found)
+        now = self.now()
+        stopping.cancel_stopped(now=now)
+        sending.submit(order_ids=sending.unsent_real(now=now), now=now)
+        reconciliation.doubt_lost_senders(now=now)
+        for credential in found:
+            self._hear(credential)
+            self._ask(credential)
+        if self._redeemed is None or now - self._redeemed >= REDEEM:
+            self._redeemed = now
+            redemption.redeem_due(now=now)
+
+    def close(self) -> None:
+        for push in self._pushes.values():
+            push.close()
+
+    def _listen_to(self, found: list[VenueCredential]) -> None:
+        wanted = {credential.pk: credential for credential in found}
+        for gone in self._pushes.keys() - wanted.keys():
+            self._pushes.pop(gone).close()
+        for key in wanted.keys() - self._pushes.keys():
+            try:
+                push = self.listen(wanted[key])
+            except VaultClosed as problem:
+                log.error("The keys of %s do not open: %s", wanted[key].account, problem)
+                continue
+            push.start()
+            self._pushes[key] = push
+
+    def _hear(self, credential: VenueCredential) -> None:
+        push = self._pushes.get(credential.pk)
+        if push is not None:
+            rows = push.take()
+            if rows:
+                reconciliation.take_told(rows, account_id=credential.account_id, now=self.now())
+
+    def _ask(self, credential: VenueCredential) -> None:
+        """Ask after an account's orders, often where something is open to doubt."""
+        now, push = self.now(), self._pushes.get(credential.pk)
+        order_ids = reconciliation.to_ask(now=now, account_id=credential.account_id)
+        if not order_ids:
+            return
+        calm = push is not None and push.is_live and not reconciliation.in_doubt(order_ids)
+        last = self._asked.get(credential.account_id)
+        if last is not None and now - last < (ASK_QUIET if calm else ASK_SOON):
+            return
+        self._asked[credential.account_id] = now
+        reconciliation.reconcile(order_ids=order_ids, now=now)
+
+
+def listen_to(credential: VenueCredential, *, url: str) -> UserPush:
+    """Return the stream of a credential's own orders. Raises VaultClosed."""
+    return UserPush(url, api=credentials.keys_of(credential).api)
