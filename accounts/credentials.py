@@ -14,6 +14,7 @@ from accounts.models import Account, VenueCredential
 from accounts.vault import Sealed
 from venues.polymarket.auth import ApiKey, Keys, Wallet
 from venues.polymarket.onboarding import Places, Step
+from venues.polymarket.public import Addresses
 from venues.secrets import Secret
 
 # A proof must have passed these; what a venue does not say at all is not asked for.
@@ -125,9 +126,18 @@ def rotate() -> int:
     return len(rows)
 
 
+def addresses() -> Addresses:
+    """Return where Polymarket, or the sandbox that stands in for it, is."""
+    return Addresses(
+        clob=settings.POLYMARKET_CLOB_URL,
+        gamma=settings.POLYMARKET_GAMMA_URL,
+        data=settings.POLYMARKET_DATA_URL,
+    )
+
+
 def places() -> Places:
     return Places(
-        clob=settings.POLYMARKET_CLOB_URL,
+        addresses=addresses(),
         relayer=settings.POLYMARKET_RELAYER_URL,
         geoblock=settings.POLYMARKET_GEOBLOCK_URL,
     )

@@ -48,7 +48,7 @@ def client_of(credential: VenueCredential) -> PolymarketClient:
     """Return a client with the credential's keys, decrypted for it alone. Raises VaultClosed."""
     return PolymarketClient(
         keys=credentials.keys_of(credential),
-        url=settings.POLYMARKET_CLOB_URL,
+        at=credentials.addresses(),
         http=http(),
         now=wall_clock,
         limits=shared_limits(),

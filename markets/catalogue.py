@@ -1,17 +1,38 @@
 """What the venues' catalogues and books say of our markets. The only writer of those columns."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+from django.core.cache import cache
+from django.db import transaction
 from django.db.models import Q
 
 from markets import resolutions
+from markets.domain.categories import category_of
 from markets.models import Market, Outcome
 from markets.queries import rows
 from venues.polymarket.markets import Listing
+from venues.polymarket.public import Public
 from venues.types import Book
 
+CURSOR = "catalogue cursor"  # losing it costs a round, no more
+# What the catalogue says of a market each time, and not only when it is new.
+TOLD = (
+    "title",
+    "closes_at",
+    "fee_rate",
+    "listed_at",
+    "slug",
+    "sport",
+    "starts_at",
+    "tick",
+    "min_shares",
+    "neg_risk",
+    "protocol",
+    "seconds_delay",
+)
 DISPUTED = timedelta(days=3)  # for how long a result is asked for again
 
 BIDS = """
@@ -102,6 +123,70 @@ def to_ask(*, after: str, most: int, now: datetime) -> list[str]:
     )
     names = found.order_by("external_id").values_list("external_id", flat=True).distinct()
     return list(names[:most])
+
+
+def record_ticks(ticks: Mapping[str, Decimal]) -> None:
+    """Store tick sizes that changed, by token: an order on the old one would be refused."""
+    for token, tick in ticks.items():
+        Market.objects.filter(outcomes__token=token).update(tick=tick)
+
+
+def sync(public: Public, *, pages: int, now: datetime) -> int:
+    """Read some pages of the catalogue from where the last call stopped; returns how many markets
+    they told of. New ones are stored. Raises Unreadable.
+    """
+    told = 0
+    for _ in range(pages):
+        found, cursor = public.page_of_markets(cache.get(CURSOR) or "")
+        _store(found, now=now)
+        cache.set(CURSOR, cursor, None)
+        told += len(found)
+        if not cursor:
+            break
+    return told
+
+
+def is_at_its_end() -> bool:
+    """Tell whether the next call of `sync` begins anew."""
+    return not cache.get(CURSOR)
+
+
+def _store(listings: Sequence[Listing], *, now: datetime) -> None:
+    """Store markets with their outcomes, the new and the known, in two statements."""
+    known = {"venue": "polymarket"}
+    rows_of = [
+        Market(
+            **known,
+            external_id=each.market,
+            title=each.title or each.market,
+            category=each.category or category_of(each.title),
+            closes_at=each.closes_at,
+            fee_rate=each.fee_rate,
+            listed_at=now,
+            **_terms(each),
+        )
+        for each in {each.market: each for each in listings}.values()
+    ]
+    with transaction.atomic():
+        Market.objects.bulk_create(
+            rows_of,
+            update_conflicts=True,
+            unique_fields=["venue", "external_id"],
+            update_fields=[*TOLD],
+        )
+        ids = dict(
+            Market.objects.filter(
+                **known, external_id__in=[each.market for each in listings]
+            ).values_list("external_id", "pk")
+        )
+        Outcome.objects.bulk_create(
+            [
+                Outcome(market_id=ids[each.market], token=token, name=name)
+                for each in listings
+                for token, name in zip(each.tokens, each.outcomes, strict=True)
+            ],
+            ignore_conflicts=True,
+        )
 
 
 def record_bids(books: Mapping[str, Book], *, now: datetime) -> None:

@@ -137,6 +137,9 @@ class Feed(models.Model):
     first_at = models.DateTimeField(null=True, blank=True)
     last_at = models.DateTimeField(null=True, blank=True)
     position = models.PositiveBigIntegerField(default=0, help_text="rows of the tape dealt with")
+    block = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="of the chain, up to which everything is stored"
+    )
     total = models.PositiveBigIntegerField(default=0, help_text="rows of the tape")
     assumed = models.JSONField(default=dict, help_text="assumed whale profile, empty when earned")
     accounts = models.JSONField(default=list, help_text="ids of the accounts made for it")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 from django.conf import settings
 
 from backtest import demo, setting_up
@@ -16,7 +17,8 @@ from polymix.progress import bar
 from polymix.supervisor import Child, python
 from trading.models import Order
 
-SANDBOX = "sandbox"  # the key of its feed
+SANDBOX, LIVE = "sandbox", "live"  # the keys of their feeds
+REACH = 3.0  # seconds that the real exchange has to answer
 FIRST_PORT, LAST_PORT = 8700, 8900
 SERVERS = ("polymarket", "kalshi", "oracle")
 
@@ -74,9 +76,16 @@ def sandbox() -> Source:
     port = _free_ports()
     base = f"http://127.0.0.1:{port}"
     # The children inherit these: nothing in this run asks the real exchange.
-    os.environ |= {f"POLYMARKET_{name}_URL": base for name in ("CLOB", "GAMMA", "DATA")}
-    os.environ["POLYMARKET_ACTIVITY_URL"] = f"ws://127.0.0.1:{port}/"
-    feed = _sandbox_feed()
+    names = ("CLOB", "GAMMA", "DATA", "RELAYER")
+    os.environ |= {f"POLYMARKET_{name}_URL": base for name in names}
+    os.environ |= {
+        "POLYMARKET_ACTIVITY_URL": f"ws://127.0.0.1:{port}/",
+        "POLYMARKET_WS_URL": f"ws://127.0.0.1:{port}",
+        "POLYMARKET_GEOBLOCK_URL": "",
+        "POLYGON_WS_URL": "",
+        "POLYGON_RPC_URL": f"{base}/rpc",
+    }
+    feed = _feed(SANDBOX, Feed.Kind.SANDBOX, "sandbox exchanges")
     owner, _ = demo.ensure_user(password_file=password_file())
     demo.ensure_accounts(feed=feed, owner=owner, now=feed.started_at)
     memory = embedded.home() / "sandbox.json"
@@ -93,6 +102,36 @@ def sandbox() -> Source:
             "  Whales     found on its leaderboard and scored by their settled bets",
         ],
     )
+
+
+def live() -> Source:
+    """Prepare a watch over the real exchange's public data. Raises CannotReplay."""
+    _refuse_beside(Feed.Kind.RECORDING)
+    _refuse_beside(Feed.Kind.SANDBOX)
+    feed = _feed(LIVE, Feed.Kind.LIVE, "Polymarket, live")
+    owner, _ = demo.ensure_user(password_file=password_file())
+    demo.ensure_accounts(feed=feed, owner=owner, now=feed.started_at)
+    watch = ["manage.py", "watch", "--feed", LIVE, "--hands", "celery"]
+    children = [Child(name="watch", command=python(*watch))]
+    if settings.LIVE_TRADING:
+        children.append(Child(name="orders", command=python("manage.py", "keep_orders")))
+    pushed = "the chain, " if settings.POLYGON_WS_URL else ""
+    return Source(
+        children=children,
+        lines=[
+            f"  Feed       Polymarket, live: {settings.POLYMARKET_CLOB_URL}",
+            f"  Whales     by {pushed}its activity feed and the Data API; no key is needed",
+        ],
+    )
+
+
+def is_reachable() -> bool:
+    """Tell whether the real exchange's public data can be read from here, within seconds."""
+    try:
+        answer = httpx.get(f"{settings.POLYMARKET_CLOB_URL}/time", timeout=REACH)
+        return answer.status_code == 200 and answer.text.strip().isdecimal()
+    except httpx.HTTPError:
+        return False
 
 
 def _refuse_beside(kind: Feed.Kind) -> None:
@@ -120,13 +159,13 @@ def _at(port: int, place: int) -> str:
     return f"http://127.0.0.1:{port + place}"
 
 
-def _sandbox_feed() -> Feed:
+def _feed(key: str, kind: Feed.Kind, name: str) -> Feed:
     now = clock.database_now()
     feed, made = Feed.objects.get_or_create(
-        key=SANDBOX,
+        key=key,
         defaults={
-            "kind": Feed.Kind.SANDBOX,
-            "name": "sandbox exchanges",
+            "kind": kind,
+            "name": name,
             "started_at": now,
             "seen_at": now,
         },

@@ -30,6 +30,9 @@ PAPER_FEE_RATE = dollars("PAPER_FEE_RATE", default="0.05")
 PAPER_ORDER_LIFETIME_SECONDS = env.int("PAPER_ORDER_LIFETIME_SECONDS", default=3600)
 APPROVAL_MINUTES = env.int("APPROVAL_MINUTES", default=5)
 
+# What `make up` reads without a recording: live public data when it answers, else the sandbox.
+FEED = env.str("FEED", default="auto")
+
 # --- venues: the sandbox's addresses stand in for the real ones --------------------------------
 POLYMARKET_CLOB_URL = env.str("POLYMARKET_CLOB_URL", default="https://clob.polymarket.com")
 POLYMARKET_GAMMA_URL = env.str("POLYMARKET_GAMMA_URL", default="https://gamma-api.polymarket.com")

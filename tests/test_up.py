@@ -41,6 +41,7 @@ def up(place: Path, port: int, *, minutes: float = 0.2, sandbox: bool = False) -
         if key not in ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
     }
     environment["POLYMIX_HOME"] = str(place / ".polymix")
+    environment["FEED"] = "sandbox"  # nothing is asked outside of this machine
     feed = [] if sandbox else ["--recording", str(sample.write(place, trades=300))]
     return subprocess.Popen(
         [

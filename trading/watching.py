@@ -22,13 +22,14 @@ from markets.models import Feed
 from markets.queries import rows
 from markets.resolutions import BadPayout
 from trading import orders
+from trading.chain_feed import ChainFeed
 from trading.domain.order_state import WORKING
 from trading.hands import Hands, OwnHands
 from trading.models import Order
 from venues.errors import Unreadable
 from venues.polymarket.markets import Listing
 from venues.polymarket.public import Public
-from venues.polymarket.stream import Push
+from venues.polymarket.stream import BookPush, Push
 from venues.types import Book, Trade
 from whales import ingest
 
@@ -73,6 +74,8 @@ class Watch:
     now: Callable[[], datetime]  # the database's clock
     hands: Hands = field(default_factory=OwnHands)
     push: Push | None = None
+    chain: ChainFeed | None = None  # the first source, where there is a node
+    books: BookPush | None = None
 
     def __post_init__(self) -> None:
         self._window = timedelta(seconds=settings.SIGNAL_WINDOW_SECONDS)
@@ -109,15 +112,23 @@ class Watch:
 
     def _keep_pushed(self) -> None:
         """Store what was pushed before anything else is tried."""
+        if self.push is None and self.chain is None:
+            return
+        watched = self._watched()
+        if self.chain is not None:
+            try:
+                self._store(self.chain.take(watched))
+            except Unreadable as problem:
+                self._failed["chain"] = str(problem)
         if self.push is not None:
-            self.push.want(self._watched())
+            self.push.want(watched)
             self._store(self.push.take())
 
     def _read_trades(self) -> int:
         """Read what watched whales did, where the push may have missed it; returns how many reads
         that took. Only a whole read moves the moment from which the next one, or a restart, begins.
         """
-        now, is_live = self.now(), self.push is not None and self.push.is_live
+        now, is_live = self.now(), self._is_pushed()
         waits = self._next_read is not None and now < self._next_read
         if waits and (self._read_failed or (is_live and self._was_live)):
             return 0
@@ -135,6 +146,10 @@ class Watch:
             self._was_live, self.feed.clock_at = is_live, now
             self.feed.save(update_fields=["clock_at"])
         return len(watched)
+
+    def _is_pushed(self) -> bool:
+        """Tell whether trades of this moment would arrive without a read."""
+        return any(each is not None and each.is_live for each in (self.push, self.chain))
 
     def _store(self, found: Iterable[Trade]) -> None:
         """Store trades that are new, each once, whichever way they came."""
@@ -163,11 +178,12 @@ class Watch:
         self._read_listings({row["market"] for row in wanted}, now=now)
         self._books = {}
         tokens = [row["token"] for row in wanted if self._is_open(row["market"])]
+        self._heed_books(tokens)
         for token in tokens:
             try:
                 self._remember_past(token, now=now)
                 # It counts as of when it was asked for: its own time may be of its last change.
-                self._books[token] = replace(self.public.book(token), at=now)
+                self._books[token] = replace(self._book(token), at=now)
             except Unreadable as problem:
                 self._failed[token] = str(problem)
         for book in self._books.values():
@@ -175,6 +191,21 @@ class Watch:
         self._seen.keep(tokens)
         catalogue.record_bids(self._books, now=now)
         return len(tokens)
+
+    def _book(self, token: str) -> Book:
+        """Return a book: as it was pushed, or as it is read where the push cannot be believed."""
+        pushed = self.books.book(token) if self.books is not None else None
+        return self.public.book(token) if pushed is None else pushed
+
+    def _heed_books(self, tokens: list[str]) -> None:
+        """Follow these books, and take what their stream told of the markets themselves."""
+        if self.books is None:
+            return
+        self.books.want(tokens)
+        catalogue.record_ticks(self.books.new_ticks())
+        for market in self.books.ended():
+            self._listings.pop(market, None)  # a hint: the catalogue is asked at once
+            self._looked_for_ends = None
 
     def _remember_past(self, token: str, *, now: datetime) -> None:
         """Learn a token's prices of the last day when it is looked at for the first time."""

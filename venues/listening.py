@@ -31,6 +31,7 @@ class Listener:
 
     name = "stream"
     frames_never_stop = False
+    ping_text = "PING"
 
     def __init__(self, url: str, *, silence: float = SILENCE, ping: float = PING_SECONDS) -> None:
         self._url, self._silence, self._ping = url, silence, ping
@@ -69,6 +70,13 @@ class Listener:
             with suppress(OSError, WebSocketException):
                 socket.send(frame)
 
+    def hang_up(self) -> None:
+        """End this connection, so that the next one greets anew."""
+        socket = self._socket
+        if socket is not None:
+            with suppress(OSError, WebSocketException):
+                socket.close()
+
     def _listen(self) -> None:
         failures = 0
         while not self._closing.is_set():
@@ -101,7 +109,7 @@ class Listener:
             try:
                 frame = socket.recv(timeout=self._ping)
             except TimeoutError:
-                socket.send("PING")
+                socket.send(self.ping_text)
                 continue
             is_pong = frame in ("PONG", "pong", "")
             if not is_pong or not self.frames_never_stop:

@@ -66,6 +66,7 @@ class Trade:
     price: Decimal  # USD per share, between 0 and 1
     shares: Decimal
     at: datetime
+    source: str = "data"  # which kind of feed told it: each counts a match's parts its own way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,18 +10,13 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Min
 
+from markets.domain.categories import category_of
 from markets.domain.estimators import Facts
 from markets.models import Market, Outcome
 from markets.queries import rows
 from venues.types import Side, Trade
 from whales.domain.signal import WhaleFill, WhaleOrder, group, sold_fraction
 from whales.models import Follow, Signal, WhaleTrade
-
-CATEGORY_WORDS = (
-    ("Politics", ("senate", "governor", "house", "president", "election", "nominee", "republican")),
-    ("Crypto", ("bitcoin", "btc", "ethereum", "eth-", "solana", "xrp", "crypto")),
-    ("Sports", ("nba", "nfl", "nhl", "mlb", "ucl", " vs. ", "win on 20", "super bowl")),
-)
 
 # Every trade of the batch is stored unless it is there already, the newest print of each outcome
 # becomes its last price (time never goes back), and the feed moves on, all at once.
@@ -30,8 +25,8 @@ WITH batch AS (
   SELECT * FROM unnest(
        %(whales)s::bigint[], %(outcomes)s::bigint[], %(transactions)s::text[],
        %(counters)s::bigint[], %(sides)s::text[], %(prices)s::numeric[], %(shares)s::numeric[],
-       %(ats)s::timestamptz[], %(pending)s::boolean[]) WITH ORDINALITY
-       AS t(whale, outcome, transaction, counter, side, price, shares, at, pending, place)
+       %(ats)s::timestamptz[], %(pending)s::boolean[], %(sources)s::text[]) WITH ORDINALITY
+       AS t(whale, outcome, transaction, counter, side, price, shares, at, pending, source, place)
 ), marked AS (
   UPDATE markets_outcome o SET last_price = new.price, last_at = new.at
     FROM (SELECT DISTINCT ON (outcome) outcome, price, at
@@ -39,9 +34,15 @@ WITH batch AS (
    WHERE o.id = new.outcome AND (o.last_at IS NULL OR o.last_at <= new.at)
 ), stored AS (
   INSERT INTO whales_whaletrade
-         (whale_id, outcome_id, transaction, counter, side, price, shares, at, pending)
-  SELECT whale, outcome, transaction, counter, side, price, shares, at, pending
-    FROM batch ORDER BY place
+         (whale_id, outcome_id, transaction, counter, side, price, shares, at, pending, source)
+  SELECT whale, outcome, transaction, counter, side, price, shares, at, pending, source
+    FROM batch b
+   -- The chain tells an order's fills of a transaction as one, the Data API by its parts:
+   -- whichever came first is the truth, and the other one tells nothing new.
+   WHERE NOT EXISTS (SELECT FROM whales_whaletrade t
+                      WHERE t.transaction = b.transaction AND t.outcome_id = b.outcome
+                        AND t.side = b.side AND t.whale_id = b.whale AND t.source <> b.source)
+   ORDER BY place
   ON CONFLICT DO NOTHING
   RETURNING id
 ), found AS (
@@ -110,15 +111,6 @@ class Moved:
     clock_at: datetime | None
 
 
-def category_of(title: str) -> str:
-    """Guess a category from a market's title, where the source names none."""
-    lowered = title.lower().replace("_", " ")
-    for category, words in CATEGORY_WORDS:
-        if any(word in lowered for word in words):
-            return category
-    return "Other"
-
-
 class Ingest:
     """Stores trades; remembers the ids it has looked up, nothing else.
 
@@ -152,6 +144,7 @@ class Ingest:
                 "shares": [trade.shares for trade in trades],
                 "ats": [trade.at for trade in trades],
                 "pending": [whale in followed for whale in whales],
+                "sources": [trade.source for trade in trades],
             }
             feed = asdict(moved) if moved else dict.fromkeys(("feed", "position", "clock_at"))
             new = rows(STORE, {**columns, **feed})[0]["new"]

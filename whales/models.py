@@ -80,6 +80,9 @@ class WhaleTrade(models.Model):
     price = models.DecimalField(**PRICE)
     shares = models.DecimalField(**SHARES)
     at = models.DateTimeField()
+    source = models.CharField(
+        max_length=5, db_default="data", help_text="data, or the chain: whichever told it first"
+    )
     signal = models.ForeignKey(
         Signal, null=True, blank=True, on_delete=models.PROTECT, related_name="trades"
     )

@@ -18,7 +18,9 @@ from venues.limits import Limits, NoLimits
 from venues.polymarket import answers
 from venues.polymarket.amounts import BadOrder
 from venues.polymarket.auth import Clock, Keys, SignedRequests
+from venues.polymarket.markets import Listing
 from venues.polymarket.parse import BadMessage, number
+from venues.polymarket.public import Addresses, Public
 from venues.polymarket.reports import report_of
 from venues.polymarket.signing import signed_order
 from venues.types import OrderReport, OrderRequest, OrderStatus, Prepared
@@ -42,9 +44,15 @@ class PolymarketClient:
     name = "polymarket"
 
     def __init__(
-        self, *, keys: Keys, url: str, http: httpx.Client, now: Clock, limits: Limits | None = None
+        self,
+        *,
+        keys: Keys,
+        at: Addresses,
+        http: httpx.Client,
+        now: Clock,
+        limits: Limits | None = None,
     ) -> None:
-        self._keys, self._url, self._http, self._now = keys, url, http, now
+        self._keys, self._at, self._http, self._now = keys, at, http, now
         self._limits = limits or NoLimits()
         self._signed = SignedRequests(address=keys.wallet.owner, api=keys.api, now=now)
 
@@ -66,7 +74,7 @@ class PolymarketClient:
             raise NotSent("Its time to be sent was over.")
         try:
             answer = self._http.post(
-                f"{self._url}/order",
+                f"{self._at.clob}/order",
                 content=prepared.body,
                 headers={"Content-Type": "application/json"},
                 auth=self._signed,
@@ -85,7 +93,7 @@ class PolymarketClient:
         try:
             answer = self._http.request(
                 "DELETE",
-                f"{self._url}/order",
+                f"{self._at.clob}/order",
                 content=orjson.dumps({"orderID": request.venue_order_id}),
                 headers={"Content-Type": "application/json"},
                 auth=self._signed,
@@ -143,6 +151,11 @@ class PolymarketClient:
     def get_fills(self, request: OrderRequest, *, now: datetime) -> OrderReport:
         """Report an order with all its fills: the same answer as that of its status."""
         return self.get_order_status(request, now=now)
+
+    def get_active_markets(self, *, most: int = 1000) -> list[Listing]:
+        """Return open markets that take orders. Raises Unreadable."""
+        public = Public(self._at, client=self._http, limits=self._limits)
+        return public.get_active_markets(most=most)
 
     def is_healthy(self) -> bool:
         """Tell whether the exchange itself says that it is well."""
@@ -216,7 +229,7 @@ class PolymarketClient:
         try:
             self._limits.wait(f"GET {path.split('/0x', maxsplit=1)[0]}")
             answer = self._http.get(
-                f"{self._url}{path}",
+                f"{self._at.clob}{path}",
                 params=dict(asked),
                 auth=self._signed if signed else None,
                 timeout=TIMEOUT,

@@ -15,6 +15,7 @@ import httpx
 from venues.errors import Unknown, Unreadable, VenueError
 from venues.polymarket.auth import ApiKey, Clock, Keys, Wallet, address_of, key_request_headers
 from venues.polymarket.client import PolymarketClient
+from venues.polymarket.public import Addresses
 from venues.polymarket.wallets import Candidate, Kind, candidates, wallet_of
 from venues.secrets import Secret
 from venues.types import OrderKind, OrderRequest, OrderStatus, Side, Terms
@@ -37,7 +38,7 @@ class Step:
 class Places:
     """Where to ask."""
 
-    clob: str
+    addresses: Addresses
     relayer: str
     geoblock: str  # empty: not asked
 
@@ -48,9 +49,9 @@ def api_key(private_key: Secret, *, at: Places, http: httpx.Client, now: Clock) 
     Raises Unreadable.
     """
     headers = key_request_headers(private_key, now=now())
-    found = _json(http, "POST", f"{at.clob}/auth/api-key", headers)
+    found = _json(http, "POST", f"{at.addresses.clob}/auth/api-key", headers)
     if not isinstance(found, Mapping) or not found.get("apiKey"):
-        found = _json(http, "GET", f"{at.clob}/auth/derive-api-key", headers)
+        found = _json(http, "GET", f"{at.addresses.clob}/auth/derive-api-key", headers)
     try:
         return ApiKey(
             key=str(found["apiKey"]),
@@ -75,7 +76,7 @@ def detect(
     for each in there:
         wallet = wallet_of(owner, each.address)
         keys = Keys(wallet=wallet, private_key=private_key, api=api)
-        held, _ = PolymarketClient(keys=keys, url=at.clob, http=http, now=now).balance()
+        held, _ = PolymarketClient(keys=keys, at=at.addresses, http=http, now=now).balance()
         if held > most:
             best, most = each, held
     return wallet_of(owner, best.address)

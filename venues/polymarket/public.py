@@ -11,7 +11,8 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from venues.errors import Unreadable
+from venues.errors import NotSent, Unreadable
+from venues.limits import Limits, NoLimits
 from venues.polymarket.markets import Listing, book, listing
 from venues.polymarket.parse import (
     BadMessage,
@@ -31,6 +32,7 @@ PAGE = 1000
 PAGES = 500  # of one answer
 BODY = 20_000_000  # bytes of one page
 CONDITIONS = 50  # of one question about markets
+LISTED = 100  # of one page of the catalogue, which gives no more
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 
 Row = Mapping[str, Any]
@@ -58,8 +60,14 @@ class Ranked:
 class Public:
     """Reads that anybody may make. Every method raises Unreadable when there is no good answer."""
 
-    def __init__(self, addresses: Addresses, *, client: httpx.Client | None = None) -> None:
-        self._at = addresses
+    def __init__(
+        self,
+        addresses: Addresses,
+        *,
+        client: httpx.Client | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._at, self._limits = addresses, limits or NoLimits()
         self._client = client or httpx.Client(timeout=TIMEOUT, follow_redirects=False)
 
     def __enter__(self) -> Self:
@@ -100,11 +108,44 @@ class Public:
                     "closed": closed,
                     "limit": CONDITIONS,
                 }
-                answer = self._get(f"{self._at.gamma}/markets", asked)
-                if not isinstance(answer, list):
-                    raise Unreadable("the catalogue did not answer with a list")
-                found += _readable((row for row in answer if isinstance(row, Mapping)), listing)
+                found += self._listed(asked)
         return found
+
+    def _listed(self, asked: Mapping[str, Any]) -> list[Listing]:
+        answer = self._get(f"{self._at.gamma}/markets", asked)
+        if not isinstance(answer, list):
+            raise Unreadable("the catalogue did not answer with a list")
+        return _readable((row for row in answer if isinstance(row, Mapping)), listing)
+
+    def listing_of(self, token: str) -> Listing | None:
+        """Return the market that a token belongs to, open or closed."""
+        for name in ("clob_token_ids", "position_ids"):
+            for closed in ("false", "true"):
+                asked = {name: [token], "closed": closed, "limit": 1}
+                for found in self._listed(asked):
+                    if token in found.tokens:
+                        return found
+        return None
+
+    def page_of_markets(self, cursor: str) -> tuple[list[Listing], str]:
+        """Return some open markets, and the cursor after them: empty at the catalogue's end."""
+        asked: dict[str, Any] = {"limit": LISTED, "closed": "false"}
+        if cursor:
+            asked["after_cursor"] = cursor
+        page = self._get(f"{self._at.gamma}/markets/keyset", asked)
+        following = page.get("next_cursor") if isinstance(page, Mapping) else None
+        return _readable(_rows(page, "markets"), listing), str(following or "")
+
+    def get_active_markets(self, *, most: int = 1000) -> list[Listing]:
+        """Return open markets that take orders, in the catalogue's order."""
+        found: list[Listing] = []
+        cursor = ""
+        while len(found) < most:
+            page, cursor = self.page_of_markets(cursor)
+            found += [each for each in page if each.accepting]
+            if not cursor:
+                break
+        return found[:most]
 
     def book(self, token: str) -> Book:
         """Return the book of one outcome."""
@@ -137,6 +178,7 @@ class Public:
 
     def _get(self, url: str, asked: Mapping[str, Any]) -> Any:
         try:
+            self._limits.wait(f"GET {self._name(url)}")
             with self._client.stream("GET", url, params=dict(asked)) as answer:
                 answer.raise_for_status()
                 body = bytearray()
@@ -145,8 +187,15 @@ class Public:
                     if len(body) > BODY:
                         raise Unreadable(f"{url} answers with over {BODY:,} bytes")
             return json.loads(body)
-        except (httpx.HTTPError, ValueError, RecursionError) as problem:
+        except (httpx.HTTPError, ValueError, RecursionError, NotSent) as problem:
             raise Unreadable(f"{url}: {problem or type(problem).__name__}") from problem
+
+    def _name(self, url: str) -> str:
+        """Return a call's name in the table of limits."""
+        for beginning, place in ((self._at.gamma, "gamma "), (self._at.data, "data ")):
+            if url.startswith(beginning) and beginning != self._at.clob:
+                return place + url.removeprefix(beginning)
+        return url.removeprefix(self._at.clob)
 
 
 def _rows(page: Any, name: str) -> list[Row]:

@@ -33,7 +33,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--recording",
             default="",
-            help="recorded trades to replay; without it, the sandbox exchanges",
+            help="recorded trades to replay; without it Polymarket live, or else the sandbox",
         )
         parser.add_argument("--resolutions", type=Path)
         parser.add_argument("--minutes", default=MINUTES, help="how long the replay should take")
@@ -64,7 +64,11 @@ class Command(BaseCommand):
 
 def _source(options: dict[str, Any]) -> Source:
     if not options["recording"]:
-        return feeds.sandbox()
+        wanted = settings.FEED
+        if wanted not in ("auto", "live", "sandbox"):
+            raise CommandError(f"FEED is auto, live or sandbox, not {wanted!r}.")
+        is_live = wanted == "live" or (wanted == "auto" and feeds.is_reachable())
+        return feeds.live() if is_live else feeds.sandbox()
     return feeds.recording(
         Path(options["recording"]),
         resolutions=options["resolutions"],

@@ -4,7 +4,8 @@ import logging
 import signal
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,21 +13,30 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
+from accounts.credentials import addresses
+from accounts.limits import shared_limits
+from accounts.venues import http
 from backtest import demo
-from markets import clock
+from markets import catalogue, clock
 from markets.models import Feed
 from polymix.hands import CeleryHands
+from trading.chain_feed import ChainFeed
 from trading.hands import Hands, OwnHands
 from trading.watching import Watch
 from venues.errors import Unreadable
-from venues.polymarket.public import Addresses, Public
-from venues.polymarket.stream import Push
+from venues.limits import NoLimits
+from venues.listening import Listener
+from venues.polymarket.chain import ChainPush, Node
+from venues.polymarket.public import Public
+from venues.polymarket.stream import BookPush, Push
 from whales.discovery import discover
 
 log = logging.getLogger("polymix.watch")
 
 STEP_SECONDS = 0.5
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 30.0)  # after the first failure, the second, ...
+READ_CATALOGUE = 60.0  # seconds between two looks into the catalogue
+PAGES = 3  # of it, at each look
 LOOK_FOR_WHALES = 600.0  # seconds between two looks, while nobody worth following was found
 
 
@@ -50,27 +60,70 @@ class Command(BaseCommand):
             # What is traded while the past is read belongs to the first look after it.
             feed.clock_at = clock.database_now()
             feed.save(update_fields=["clock_at"])
-        with Public(addresses()) as public:
+        # An exchange on this machine has no limit; the real one counts all of us together.
+        limits = shared_limits() if feed.kind == Feed.Kind.LIVE else NoLimits()
+        with Public(addresses(), limits=limits) as public:
             hands: Hands = OwnHands() if options["hands"] == "own" else CeleryHands()
-            push = Push(settings.POLYMARKET_ACTIVITY_URL)
-            watch = Watch(feed=feed, public=public, now=clock.database_now, hands=hands, push=push)
-            push.start()
-            look_at = 0.0
-            while not stopping:
-                if time.monotonic() >= look_at:
-                    _until_done(lambda: _follow_the_best(feed, public), stopping)
-                    look_at = time.monotonic() + LOOK_FOR_WHALES
-                _until_done(watch.step, stopping)
-                time.sleep(STEP_SECONDS)
+            watch = Watch(
+                feed=feed,
+                public=public,
+                now=clock.database_now,
+                hands=hands,
+                push=Push(settings.POLYMARKET_ACTIVITY_URL),
+                chain=_chain(feed, public),
+                books=BookPush(settings.POLYMARKET_WS_URL),
+            )
+            with _listening(watch):
+                _keep_watching(watch, stopping)
+
+
+def _keep_watching(watch: Watch, stopping: list[bool]) -> None:
+    look_at = read_at = 0.0
+    while not stopping:
+        if time.monotonic() >= look_at:
+            _until_done(lambda: _follow_the_best(watch.feed, watch.public), stopping)
+            look_at = time.monotonic() + LOOK_FOR_WHALES
+        if time.monotonic() >= read_at:
+            _read_catalogue(watch.public)
+            read_at = time.monotonic() + READ_CATALOGUE
+        _until_done(watch.step, stopping)
+        time.sleep(STEP_SECONDS)
+
+
+@contextmanager
+def _listening(watch: Watch) -> Iterator[None]:
+    """Keep the pushes of a watch open meanwhile."""
+    pushes: list[Listener] = [each for each in (watch.push, watch.books) if each is not None]
+    if watch.chain is not None:
+        pushes.append(watch.chain.push)
+    for push in pushes:
+        push.start()
+    try:
+        yield
+    finally:
+        for push in pushes:
             push.close()
 
 
-def addresses() -> Addresses:
-    return Addresses(
-        clob=settings.POLYMARKET_CLOB_URL,
-        gamma=settings.POLYMARKET_GAMMA_URL,
-        data=settings.POLYMARKET_DATA_URL,
+def _chain(feed: Feed, public: Public) -> ChainFeed | None:
+    """Return the chain as a feed, where a node is named that pushes."""
+    if not settings.POLYGON_WS_URL:
+        return None
+    return ChainFeed(
+        feed=feed,
+        push=ChainPush(settings.POLYGON_WS_URL),
+        node=Node(settings.POLYGON_RPC_URL, http=http()),
+        public=public,
+        now=clock.database_now,
     )
+
+
+def _read_catalogue(public: Public) -> None:
+    """Read on in the catalogue; what fails now is read the next time."""
+    try:
+        catalogue.sync(public, pages=PAGES, now=clock.database_now())
+    except Unreadable as problem:
+        log.warning("The catalogue cannot be read: %s", problem)
 
 
 def _check_addresses(feed: Feed) -> None:
