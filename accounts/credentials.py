@@ -5,6 +5,7 @@ VenueCredential.
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from decimal import Decimal
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -19,6 +20,9 @@ from venues.secrets import Secret
 
 # A proof must have passed these; what a venue does not say at all is not asked for.
 NEEDED = ("signed request", "allowances", "open for trading")
+
+
+NOTHING = Decimal(0)  # what an account for real money begins with: its wallet tells the rest
 
 
 class KeyTaken(Exception):

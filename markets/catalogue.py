@@ -17,7 +17,7 @@ from venues.polymarket.markets import Listing
 from venues.polymarket.public import Public
 from venues.types import Book
 
-CURSOR = "catalogue cursor"  # losing it costs a round, no more
+CURSOR = "catalogue-cursor"  # losing it costs a round, no more
 # What the catalogue says of a market each time, and not only when it is new.
 TOLD = (
     "title",
@@ -144,6 +144,11 @@ def sync(public: Public, *, pages: int, now: datetime) -> int:
         if not cursor:
             break
     return told
+
+
+def restart() -> None:
+    """Let the next call of `sync` begin anew."""
+    cache.delete(CURSOR)
 
 
 def is_at_its_end() -> bool:

@@ -14,7 +14,12 @@ from accounts.admin import ReadOnly
 from accounts.models import Account, User
 from markets import clock
 from risk.domain.presets import PRESETS
-from trading import approvals, orders, sending
+from trading import (
+    admin_keys,  # noqa: F401  # registers itself
+    approvals,
+    orders,
+    sending,
+)
 from trading.closing import CannotClose, close_position
 from trading.models import (
     Approval,

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 
 from accounts import credentials
 from accounts.models import Account, VenueCredential
@@ -176,6 +177,9 @@ def _take_balance(account: Account, cash: Decimal, *, now: datetime) -> None:
             source=f"wallet:{now.isoformat()}",
             lines=deposit(change),
             at=now,
+        )
+        Account.objects.filter(pk=account.pk).update(
+            starting_balance=F("starting_balance") + change
         )
         # Money that comes or goes is neither profit nor loss.
         for name in ("cash", "high_water", "day_equity", "hour_equity"):

@@ -86,6 +86,9 @@ def _sentence(feed: Feed, *, done: bool, silent: timedelta) -> str:
     if feed.kind == Feed.Kind.SANDBOX:
         age = max(silent.total_seconds(), 0)
         return f"Sandbox exchanges: prices are invented. Feed {age:.1f} s."
+    if feed.kind == Feed.Kind.LIVE:
+        age = max(silent.total_seconds(), 0)
+        return f"Polymarket, live. Feed {age:.1f} s."
     span = f"{feed.first_at:%-d %b %Y} to {feed.last_at:%-d %b %Y}" if feed.first_at else ""
     where = "at its end" if done else f"now at {feed.clock_at:%-d %b %Y %H:%M} UTC"
     return f"Recording of {span}, {where}: not today's market."

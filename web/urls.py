@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from web import live, views
+from web import keys, live, views
 
 account = "a/<uuid:account_id>/"
 
@@ -14,6 +14,11 @@ urlpatterns = [
     path("start/", views.start, name="start"),
     path("help/<slug:word>/", views.explain, name="explain"),
     path("live/", live.stream, name="live"),
+    path("real/", keys.open_real, name="open-real"),
+    path(account + "keys/", keys.keys, name="keys"),
+    path(account + "keys/prove/", keys.prove, name="keys-prove"),
+    path(account + "keys/allow/", keys.allow, name="keys-allow"),
+    path(account + "keys/forget/", keys.forget, name="keys-forget"),
     path(account, views.dashboard, name="dashboard"),
     path(account + "equity.json", views.equity_points, name="equity-points"),
     path(account + "decisions/", views.decisions, name="decisions"),

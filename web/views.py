@@ -15,6 +15,7 @@ from markets import clock
 from risk.domain.reasons import Reason
 from risk.models import BreakerTrip
 from trading.models import Decision, Entry, Order, Position
+from trading.redemption import money_waiting
 from trading.summary import summary
 from venues.words import dollars
 from web import charts, queries
@@ -39,11 +40,12 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_GET
 def dashboard(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Show the whole page, or the one fragment that htmx asks for by its target."""
-    context = _page(request, account_id, title="Dashboard")
+    context = page_of(request, account_id, title="Dashboard")
     account, now, found = context["account"], context["now"], context["summary"]
     span = request.GET.get("range", "all")
     context |= {
         "money": queries.money_strip(found),
+        "waiting": money_waiting(account),
         "span": span,
         "line": charts.equity_line(account, span=span, now=now),
         "bars": queries.breaker_bars(found),
@@ -62,7 +64,7 @@ def dashboard(request: HttpRequest, account_id: UUID) -> HttpResponse:
 @login_required
 @require_GET
 def equity_points(request: HttpRequest, account_id: UUID) -> JsonResponse:
-    account = _account(request, account_id)
+    account = account_of(request, account_id)
     line = charts.equity_line(account, span=request.GET.get("range", "all"), now=clock.now())
     return JsonResponse(
         {
@@ -76,7 +78,7 @@ def equity_points(request: HttpRequest, account_id: UUID) -> JsonResponse:
 @login_required
 @require_GET
 def decisions(request: HttpRequest, account_id: UUID) -> HttpResponse:
-    context = _page(request, account_id, title="Decisions")
+    context = page_of(request, account_id, title="Decisions")
     found = queries.last_decisions(context["account"])
     reason, whale = request.GET.get("reason", ""), request.GET.get("whale", "").lower()
     if reason in set(Reason):
@@ -96,7 +98,7 @@ def decisions(request: HttpRequest, account_id: UUID) -> HttpResponse:
 @login_required
 @require_GET
 def decision(request: HttpRequest, account_id: UUID, decision_id: UUID) -> HttpResponse:
-    context = _page(request, account_id, title="Decision")
+    context = page_of(request, account_id, title="Decision")
     found = _decision(context["account"], decision_id)
     order = Order.objects.filter(decision=found).first()
     context |= {
@@ -111,7 +113,7 @@ def decision(request: HttpRequest, account_id: UUID, decision_id: UUID) -> HttpR
 @login_required
 @require_GET
 def decision_json(request: HttpRequest, account_id: UUID, decision_id: UUID) -> JsonResponse:
-    found = _decision(_account(request, account_id), decision_id)
+    found = _decision(account_of(request, account_id), decision_id)
     return JsonResponse(
         {
             "id": str(found.pk),
@@ -131,7 +133,7 @@ def decision_json(request: HttpRequest, account_id: UUID, decision_id: UUID) -> 
 @login_required
 @require_GET
 def positions(request: HttpRequest, account_id: UUID) -> HttpResponse:
-    context = _page(request, account_id, title="Positions")
+    context = page_of(request, account_id, title="Positions")
     account, now = context["account"], context["now"]
     closed = (
         Position.objects.filter(account=account, closed_at__isnull=False)
@@ -151,7 +153,7 @@ def positions(request: HttpRequest, account_id: UUID) -> HttpResponse:
 @login_required
 @require_GET
 def orders(request: HttpRequest, account_id: UUID) -> HttpResponse:
-    context = _page(request, account_id, title="Orders")
+    context = page_of(request, account_id, title="Orders")
     found = (
         Order.objects.filter(account=context["account"])
         .select_related("outcome__market", "whale")
@@ -170,7 +172,7 @@ def orders(request: HttpRequest, account_id: UUID) -> HttpResponse:
 @login_required
 @require_GET
 def order(request: HttpRequest, account_id: UUID, order_id: UUID) -> HttpResponse:
-    context = _page(request, account_id, title="Order")
+    context = page_of(request, account_id, title="Order")
     found = get_object_or_404(
         Order.objects.select_related("outcome__market", "whale", "decision"),
         pk=order_id,
@@ -187,7 +189,7 @@ def order(request: HttpRequest, account_id: UUID, order_id: UUID) -> HttpRespons
 @login_required
 @require_GET
 def ledger(request: HttpRequest, account_id: UUID) -> HttpResponse:
-    context = _page(request, account_id, title="Ledger")
+    context = page_of(request, account_id, title="Ledger")
     found = (
         Entry.objects.filter(account=context["account"])
         .select_related("position__outcome__market", "fill__order")
@@ -201,7 +203,7 @@ def ledger(request: HttpRequest, account_id: UUID) -> HttpResponse:
 @login_required
 @require_GET
 def breakers(request: HttpRequest, account_id: UUID) -> HttpResponse:
-    context = _page(request, account_id, title="Breakers")
+    context = page_of(request, account_id, title="Breakers")
     trips = BreakerTrip.objects.filter(account=context["account"]).order_by("-at")
     context |= {"bars": queries.breaker_bars(context["summary"]), "page": _paged(request, trips)}
     return render(request, "web/breakers.html", context)
@@ -239,7 +241,7 @@ def _mine(request: HttpRequest) -> QuerySet[Account]:
     )
 
 
-def _account(request: HttpRequest, account_id: UUID) -> Account:
+def account_of(request: HttpRequest, account_id: UUID) -> Account:
     return get_object_or_404(Account, pk=account_id, owner_id=request.user.pk)
 
 
@@ -251,9 +253,9 @@ def _decision(account: Account, decision_id: UUID) -> Decision:
     )
 
 
-def _page(request: HttpRequest, account_id: UUID, *, title: str) -> dict[str, Any]:
+def page_of(request: HttpRequest, account_id: UUID, *, title: str) -> dict[str, Any]:
     """Return what every account page opens with: the account, its mode and its feed."""
-    account = _account(request, account_id)
+    account = account_of(request, account_id)
     now = clock.now()
     return {
         "title": title,

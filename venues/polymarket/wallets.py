@@ -34,10 +34,10 @@ class Kind(IntEnum):
 
 
 WORDS = {
-    Kind.EOA: "the key's own address",
-    Kind.PROXY: "a proxy wallet (signed up by e-mail)",
-    Kind.SAFE: "a Safe (signed up with a browser wallet)",
-    Kind.DEPOSIT: "a deposit wallet (accounts since 2026)",
+    Kind.EOA: "plain wallet",
+    Kind.PROXY: "e-mail wallet",
+    Kind.SAFE: "browser-wallet safe",
+    Kind.DEPOSIT: "deposit wallet",
 }
 
 
@@ -73,7 +73,7 @@ def wallet_of(owner: str, funder: str) -> Wallet:
                 funder=each.address,
                 signature_type=int(each.kind),
             )
-    named = "; ".join(f"{each.address} is {each.kind.words}" for each in candidates(owner))
+    named = "; ".join(f"{each.address} is its {each.kind.words}" for each in candidates(owner))
     raise NotYourWallet(f"{funder[:60]} is no wallet of this key. {named}.")
 
 
