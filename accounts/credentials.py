@@ -2,10 +2,11 @@
 VenueCredential.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -34,6 +35,14 @@ def of(account: Account, venue: str) -> VenueCredential | None:
         account=account, venue=venue, removed_at__isnull=True
     )
     return found.first()
+
+
+def of_accounts(account_ids: Iterable[UUID], venue: str) -> dict[UUID, VenueCredential]:
+    """Return the credentials of several accounts at a venue, in one read."""
+    found = VenueCredential.objects.select_related("account").filter(
+        account__in=list(account_ids), venue=venue, removed_at__isnull=True
+    )
+    return {credential.account_id: credential for credential in found}
 
 
 def keys_of(credential: VenueCredential) -> Keys:

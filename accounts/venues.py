@@ -19,23 +19,33 @@ class LiveTradingOff(NotSent):
     """Nothing can reach a live venue from here; nothing was sent."""
 
 
-def open_venue(*, mode: str, venue: str, account: Account, paper: Callable[[], Venue]) -> Venue:
+def open_venue(
+    *,
+    mode: str,
+    venue: str,
+    account: Account,
+    paper: Callable[[], Venue],
+    credential: VenueCredential | None = None,
+) -> Venue:
     """Return the venue for an order born in `mode`. A paper order never reaches a live one.
 
-    Raises LiveTradingOff for every other mode while live trading is off, or while the account has
-    no keys that have proved themselves at that venue.
+    `credential` is the account's own, where the caller has read it already. Raises LiveTradingOff
+    for every other mode while live trading is off, or while the account has no keys that have
+    proved themselves at that venue.
     """
     if mode == Account.Mode.PAPER:
         return paper()
-    return open_real_venue(venue=venue, account=account)
+    return open_real_venue(venue=venue, account=account, credential=credential)
 
 
-def open_real_venue(*, venue: str, account: Account) -> PolymarketClient:
+def open_real_venue(
+    *, venue: str, account: Account, credential: VenueCredential | None = None
+) -> PolymarketClient:
     """Return the real venue of an account, with its own keys. Raises LiveTradingOff."""
     if not settings.LIVE_TRADING:
         raise LiveTradingOff("Live trading is off on this server. Nothing was sent.")
-    credential = credentials.of(account, venue)
-    if credential is None:
+    credential = credential or credentials.of(account, venue)
+    if credential is None or credential.account_id != account.pk:
         raise LiveTradingOff(f"This account has no keys for {venue.title()}. Nothing was sent.")
     if credential.verified_at is None:
         raise LiveTradingOff(

@@ -14,6 +14,7 @@ import orjson
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
+from accounts.models import VenueCredential
 from accounts.vault import VaultClosed
 from accounts.venues import open_venue
 from markets.queries import rows
@@ -50,13 +51,14 @@ SELECT t.id,
 """
 
 
-def venue_for(order: Order, tape: Tape) -> Venue:
+def venue_for(order: Order, tape: Tape, *, credential: VenueCredential | None = None) -> Venue:
     """Return the venue of an order. Raises NotSent or VaultClosed where there is none for it."""
     return open_venue(
         mode=order.mode,
         venue=order.venue,
         account=order.account,
         paper=lambda: tape.venue(order),
+        credential=credential,
     )
 
 

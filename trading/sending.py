@@ -4,7 +4,7 @@ Each step is a conditional move or holds the order's lock, so every call is safe
 """
 
 import hashlib
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts import credentials
-from accounts.models import Account
+from accounts.models import Account, VenueCredential
 from accounts.vault import VaultClosed
 from accounts.venues import LiveTradingOff
 from markets.queries import rows
@@ -54,6 +54,7 @@ class Going:
     """One order on its way, with all that its sending needs."""
 
     order: Order
+    credential: VenueCredential | None  # None on paper
     request: OrderRequest
     venue: Venue
     prepared: Prepared
@@ -99,13 +100,13 @@ def _prepare_and_claim(order_ids: Sequence[UUID], *, now: datetime) -> list[Goin
         found = list(orders.related().filter(pk__in=order_ids, state__in=[S.RESERVED, S.PREPARED]))
         trips = stops.open_trips([order.account_id for order in found], now=now)
         switches = stops.read_stops()
-        approved = _approved(found)
+        approved, known = _approved(found), _credentials(found)
         tape = Tape(found, now=now)
         for order in found:
             trip = trips.get(order.account_id, ())
             why = _refusal_now(order, switches, trips=trip, approved=approved, now=now)
             try:
-                going += [] if why else [_prepare(order, tape, now=now)]
+                going += [] if why else [_prepare(order, tape, known, now=now)]
             except (Refused, LiveTradingOff, VaultClosed) as refusal:
                 why = str(refusal)
             if why:
@@ -120,17 +121,21 @@ def _prepare_and_claim(order_ids: Sequence[UUID], *, now: datetime) -> list[Goin
     return going
 
 
-def _prepare(order: Order, tape: Tape, *, now: datetime) -> Going:
+def _prepare(
+    order: Order, tape: Tape, known: Mapping[UUID, VenueCredential], *, now: datetime
+) -> Going:
     """Fix times, name and bytes of one order. Raises Refused, LiveTradingOff or VaultClosed."""
     if order.state == S.RESERVED:
         seconds = LIFETIMES[order.mode == PAPER]
         order.sent_at = now
         order.expires_at = now + timedelta(seconds=getattr(settings, seconds))
     request = orders.request_for(order)
-    venue = orders.venue_for(order, tape)
+    credential = known.get(order.account_id)
+    venue = orders.venue_for(order, tape, credential=credential)
     prepared = venue.prepare(request)
     return Going(
         order=order,
+        credential=credential,
         request=replace(request, venue_order_id=prepared.venue_order_id),
         venue=venue,
         prepared=prepared,
@@ -152,23 +157,26 @@ def _keep(going: Sequence[Going], *, now: datetime) -> None:
         },
     )
     rows(CLAIM, {"ids": [each.order.pk for each in going]})
+    Submission.objects.bulk_create(
+        Submission(
+            order=each.order,
+            credential=each.credential,
+            body=credentials.sealed_body(each.credential, each.prepared.body),
+            body_sha256=hashlib.sha256(each.prepared.body).hexdigest(),
+            not_after=each.not_after,
+            at=now,
+        )
+        for each in going
+        if each.credential is not None
+    )
     for each in going:
         each.order.state = S.SENDING
-        if each.prepared.body:
-            _store_bytes(each, now=now)
 
 
-def _store_bytes(each: Going, *, now: datetime) -> None:
-    credential = credentials.of(each.order.account, each.order.venue)
-    assert credential is not None  # the venue was opened with it
-    Submission.objects.create(
-        order=each.order,
-        credential=credential,
-        body=credentials.sealed_body(credential, each.prepared.body),
-        body_sha256=hashlib.sha256(each.prepared.body).hexdigest(),
-        not_after=each.not_after,
-        at=now,
-    )
+def _credentials(found: Sequence[Order]) -> dict[UUID, VenueCredential]:
+    """Return the credentials of the accounts whose orders are real, in one read."""
+    real = {order.account_id for order in found if order.mode != PAPER}
+    return credentials.of_accounts(real, "polymarket") if real else {}
 
 
 def _approved(found: Sequence[Order]) -> set[UUID]:

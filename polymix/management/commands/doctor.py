@@ -3,7 +3,7 @@
 import json
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,9 @@ from django.db.models import Sum
 from markets import clock
 from markets.models import Feed
 from markets.queries import snapshot
+from polymix import live_checks
 from polymix.celery import app
+from polymix.live_checks import Finding
 from risk.models import RiskState
 from trading.models import Order
 from trading.summary import ledger_sums, unbalanced_entries
@@ -27,14 +29,6 @@ from whales.queries import all_assumed
 
 SKEW_SECONDS = 2.0
 FEED_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    name: str
-    ok: bool
-    says: str
-    fix: str = ""
 
 
 class Command(BaseCommand):
@@ -156,4 +150,4 @@ def _differs(state: RiskState) -> bool:
     )
 
 
-CHECKS = (_database, _queue, _clock, _feed, _mode, _books)
+CHECKS = (_database, _queue, _clock, _feed, _mode, _books, *live_checks.CHECKS)

@@ -1,0 +1,141 @@
+"""What `doctor` asks about real money: keys, wallets, clock, strangers' orders, unproved facts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+from django.conf import settings
+
+from accounts import credentials
+from accounts.models import Account, VenueCredential
+from accounts.vault import VaultClosed
+from accounts.venues import client_of
+from markets import clock
+from markets.models import Feed
+from trading.models import Order, Redemption
+from venues.errors import VenueError
+from venues.polymarket.wallets import Kind
+from venues.words import dollars
+
+SKEW_SECONDS = 2.0  # more, and signatures may be refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    name: str
+    ok: bool
+    says: str
+    fix: str = ""
+
+
+def keys() -> Iterator[Finding]:
+    """Tell of each real account whether its keys open, proved themselves, and fit their wallet."""
+    for account in Account.objects.exclude(mode=Account.Mode.PAPER).order_by("name"):
+        credential = credentials.of(account, "polymarket")
+        if credential is None:
+            yield Finding(
+                name=f"keys of {account}",
+                ok=False,
+                says="none: nothing can be sent for it",
+                fix="Enter them on the account's Keys page.",
+            )
+            continue
+        yield _opens(account, credential)
+        if credential.verified_at and settings.LIVE_TRADING:
+            yield from _wallet(account, credential)
+
+
+def _opens(account: Account, credential: VenueCredential) -> Finding:
+    kind = Kind(credential.signature_type).words
+    try:
+        credentials.keys_of(credential)
+    except VaultClosed as problem:
+        return Finding(name=f"keys of {account}", ok=False, says=str(problem), fix="See above.")
+    proved = credential.verified_at is not None
+    return Finding(
+        name=f"keys of {account}",
+        ok=proved,
+        says=f"{kind} {credential.address}, {'proved' if proved else 'not proved'}",
+        fix="Prove them on the account's Keys page; it says what is missing.",
+    )
+
+
+def _wallet(account: Account, credential: VenueCredential) -> Iterator[Finding]:
+    """Ask the venue for money, allowances, and orders that are not ours."""
+    try:
+        client = client_of(credential)
+        cash, allowed = client.balance()
+        resting = {str(row.get("id", "")).lower() for row in client.open_orders()}
+    except (VenueError, VaultClosed) as problem:
+        yield Finding(
+            name=f"wallet of {account}",
+            ok=False,
+            says=f"Polymarket does not answer for it: {problem}",
+            fix="Try again; orders are in doubt meanwhile.",
+        )
+        return
+    short = not allowed or min(allowed.values()) < max(cash, credentials.NOTHING)
+    yield Finding(
+        name=f"wallet of {account}",
+        ok=not short,
+        says=f"{dollars(cash)}, allowances {'are missing' if short else 'given'}",
+        fix="Give them on the account's Keys page.",
+    )
+    ours = Order.objects.filter(account=account, venue_order_id__in=resting)
+    strangers = resting - set(ours.values_list("venue_order_id", flat=True))
+    yield Finding(
+        name=f"orders of {account}",
+        ok=not strangers,
+        says=f"{len(resting)} rest at Polymarket, {len(strangers)} of them not from here",
+        fix="Somebody trades this wallet elsewhere. Those orders are not counted in its limits.",
+    )
+
+
+def venue_clock() -> Iterator[Finding]:
+    """Compare this machine's clock with the exchange's: signatures carry the time."""
+    feed = clock.current_feed()
+    if not settings.LIVE_TRADING and (feed is None or feed.kind != Feed.Kind.LIVE):
+        return
+    answer = httpx.get(f"{settings.POLYMARKET_CLOB_URL}/time", timeout=5.0)
+    skew = abs(datetime.now(UTC).timestamp() - float(answer.text))
+    yield Finding(
+        name="clock of Polymarket",
+        ok=skew < SKEW_SECONDS,
+        says=f"differs from ours by {skew:.1f} s",
+        fix="Switch time synchronisation on: requests with a wrong time are refused.",
+    )
+
+
+def redemptions() -> Iterator[Finding]:
+    waiting = Redemption.objects.filter(done_at__isnull=True)
+    stuck = waiting.filter(attempts__gte=3).count()
+    if waiting.exists():
+        total = sum((row.expected for row in waiting), credentials.NOTHING)
+        yield Finding(
+            name="money waiting",
+            ok=not stuck,
+            says=f"{dollars(total)} of resolved markets, {stuck} fail again and again",
+            fix="The account's Keys page says why; polymarket.com can redeem too.",
+        )
+
+
+def unverified() -> Iterator[Finding]:
+    """Name what nobody could verify for us, and the setting that changes it."""
+    if not settings.LIVE_TRADING:
+        return
+    chain = settings.POLYGON_WS_URL or "no node: the chain is not read"
+    yield Finding(
+        name="not verified",
+        ok=True,
+        says=(
+            "the activity push (POLYMARKET_ACTIVITY_URL) and OrderFilled of protocol 2 "
+            f"(POLYGON_WS_URL: {chain}) are undocumented; the Data API is read beside them. "
+            f"Order ids of deposit wallets and protocol 2, the post-only time after a restart, "
+            f"and rate limits (tier {settings.POLYMARKET_TIER}, POLYMARKET_TIER) are as published, "
+            "not as seen"
+        ),
+    )
+
+
+CHECKS = (keys, venue_clock, redemptions, unverified)
