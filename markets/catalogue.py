@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from markets import resolutions
 from markets.domain.categories import category_of
@@ -109,8 +109,14 @@ def _terms(listing: Listing) -> dict[str, Any]:
 
 def undecided() -> list[str]:
     """Return markets on Polymarket that nobody knows the end of yet, by name."""
-    found = Market.objects.filter(venue="polymarket", resolutions__isnull=True)
+    found = _traded().filter(resolutions__isnull=True)
     return list(found.order_by("external_id").values_list("external_id", flat=True))
+
+
+def _traded() -> QuerySet[Market]:
+    """Return markets that somebody we know traded: the catalogue lists many thousands more."""
+    known = Outcome.objects.filter(market=OuterRef("pk"), trades__isnull=False)
+    return Market.objects.filter(Exists(known), venue="polymarket")
 
 
 def to_ask(*, after: str, most: int, now: datetime) -> list[str]:
@@ -118,8 +124,10 @@ def to_ask(*, after: str, most: int, now: datetime) -> list[str]:
 
     `after` is the last one that was asked for; a shorter answer than `most` is the end of the list.
     """
-    found = Market.objects.filter(venue="polymarket", external_id__gt=after).filter(
-        Q(resolutions__isnull=True) | Q(resolutions__resolved_at__gte=now - DISPUTED)
+    found = (
+        _traded()
+        .filter(external_id__gt=after)
+        .filter(Q(resolutions__isnull=True) | Q(resolutions__resolved_at__gte=now - DISPUTED))
     )
     names = found.order_by("external_id").values_list("external_id", flat=True).distinct()
     return list(names[:most])

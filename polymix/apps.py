@@ -8,12 +8,15 @@ from django.conf import settings
 from django.core import checks
 from django.db.models.signals import post_migrate
 
+from venues.polymarket.limits import TIERS
+
 SCHEDULES = (
     # name, task, every seconds
     ("Sweep up what a crash left", "trading.tasks.sweep_up", 30),
     ("Expire approvals", "trading.tasks.expire_approvals", 10),
     ("Settle resolved markets", "trading.tasks.settle_resolved", 60),
     ("Score followed whales", "whales.tasks.score_whales", 3600),
+    ("Read the leaderboard", "whales.tasks.discover_whales", 86_400),
 )
 
 
@@ -43,13 +46,31 @@ def make_schedules(**kwargs: Any) -> None:
 
 
 def check_live_trading(**kwargs: Any) -> list[checks.CheckMessage]:
-    """Warn when real money is on, because no live venue is connected in this version."""
-    if not settings.LIVE_TRADING:
-        return []
-    return [
-        checks.Info(
-            "LIVE_TRADING is true, but no live venue is connected: every live order is refused.",
-            hint="Leave it false until credentials can be stored.",
-            id="polymix.I001",
+    """Say that real money is on, and refuse settings that would lose it."""
+    found: list[checks.CheckMessage] = []
+    if settings.POLYMARKET_TIER not in TIERS:
+        found.append(
+            checks.Error(
+                f"POLYMARKET_TIER is {settings.POLYMARKET_TIER!r}, which is none of "
+                f"{', '.join(TIERS)}.",
+                hint="Leave it at standard unless Polymarket told you otherwise.",
+                id="polymix.E001",
+            )
         )
-    ]
+    if settings.LIVE_TRADING:
+        found.append(
+            checks.Info(
+                "LIVE_TRADING is true: accounts in LIVE or APPROVAL with proved keys send orders.",
+                hint="manage.py doctor says which accounts those are.",
+                id="polymix.I001",
+            )
+        )
+    if settings.LIVE_TRADING and not 1 <= settings.SEND_SECONDS <= 60:
+        found.append(
+            checks.Error(
+                f"SEND_SECONDS is {settings.SEND_SECONDS}; an order is sent within seconds or not.",
+                hint="Leave it at 10.",
+                id="polymix.E002",
+            )
+        )
+    return found

@@ -20,7 +20,9 @@ from sandbox.faults import Rule
 from sandbox.kalshi.exchange import Exchange as KalshiExchange
 from sandbox.log import EventLog
 from sandbox.oracle import Oracle
+from sandbox.polymarket.rows import Order as SandboxOrder
 from sandbox.polymarket.rows import Rules
+from sandbox.polymarket.wallets import Wallet
 from sandbox.serving import serving
 from tests.sandbox.polymarket_world import KEY, YES, PolymarketWorld
 from tests.world import FACTS, WHALE, World
@@ -154,6 +156,25 @@ class LiveWorld:
     def posts(self) -> int:
         """Return how many orders were posted, whatever became of them."""
         return sum((row["method"], row["path"]) == ("POST", "/order") for row in self.calls.rows)
+
+
+def bet(live: LiveWorld, wallet: Wallet, *, price: str, shares: str) -> None:
+    """Let somebody else buy of what is offered."""
+    live.venue.numbers += 1
+    live.venue.exchange.place(
+        SandboxOrder(
+            order_id=f"0x{50_000 + live.venue.numbers:064x}",
+            key="whale",
+            wallet=wallet,
+            market=live.venue.market,
+            token=YES,
+            buy=True,
+            price=Decimal(price),
+            shares=Decimal(shares),
+            created_at=live.now,
+        ),
+        now=live.now,
+    )
 
 
 @contextmanager

@@ -8,12 +8,13 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 
+from accounts.models import Account, User
 from risk.domain.reasons import Reason
 from risk.models import Reservation, RiskState
 from trading.domain.entries import MAX_LIMIT
 from trading.domain.exits import MIN_LIMIT
 from trading.domain.situation import Intent
-from trading.models import Order, Position
+from trading.models import Approval, Order, Position
 from trading.proposals import Event, decision_id, order_fields, order_id, write
 from venues import money
 from venues.money import ZERO
@@ -119,6 +120,15 @@ def _store(
         by=by,
     )
     write([decision | order_fields(intent, order=made)], event, now=now)
+    if account.mode == Account.Mode.APPROVAL:
+        # Whoever closes by hand has approved this very order.
+        Approval.objects.create(
+            order_id=made,
+            answer=Approval.Answer.APPROVED,
+            by=User.objects.get(username=by),
+            note="closed by hand",
+            at=now,
+        )
 
 
 def _fee_rate(position: Position) -> Decimal:

@@ -115,10 +115,15 @@ def _book(order: Order, risk: RiskState, report: FillReport) -> None:
     if order.side == Side.BUY:
         positions.bought(risk=risk, fill=fill, outcome_id=order.outcome_id, dollars=dollars)
     else:
-        positions.sold(risk=risk, fill=fill, outcome_id=order.outcome_id, dollars=dollars)
+        strange = positions.sold(risk=risk, fill=fill, outcome_id=order.outcome_id, dollars=dollars)
+        if strange:
+            _tell_strange(order, f"{strange:f} shares were sold that the books did not hold")
         if report.settlement is not Settlement.CONFIRMED:
             _hold_proceeds(order, risk, _proceeds(fill))
     _shrink_reservation(order, risk)
+    if order.filled_shares > order.shares and order.kind not in ("FOK", "FAK"):
+        over = order.filled_shares - order.shares
+        _tell_strange(order, f"{over:f} shares more were filled than were ordered")
     if order.state in FINAL:
         record(
             kind="late_fill",
@@ -129,6 +134,18 @@ def _book(order: Order, risk: RiskState, report: FillReport) -> None:
             at=report.at,
         )
     after_money_moved(risk, now=report.at)
+
+
+def _tell_strange(order: Order, what: str) -> None:
+    """Hand what cannot be explained to a person; the books hold what the venue said."""
+    record(
+        kind="books_differ",
+        account_id=order.account_id,
+        level="ACT",
+        sentence=f"{what[0].upper()}{what[1:]}. Compare the wallet with the positions.",
+        payload={"order": str(order.pk)},
+        at=order.sent_at or order.created_at,
+    )
 
 
 def _advance(

@@ -12,7 +12,7 @@ from uuid import UUID
 from accounts import credentials
 from accounts.models import VenueCredential
 from accounts.vault import VaultClosed
-from trading import reconciliation, redemption, sending, stopping
+from trading import orders, reconciliation, redemption, sending, stopping
 from venues.polymarket.stream import UserPush
 
 log = logging.getLogger(__name__)
@@ -89,6 +89,8 @@ class Keeper:
             return
         self._asked[credential.account_id] = now
         reconciliation.reconcile(order_ids=order_ids, now=now)
+        for order_id in reconciliation.still_to_cancel(order_ids):
+            orders.cancel(order_id=order_id, by="keeper", now=now)
 
 
 def listen_to(credential: VenueCredential, *, url: str) -> UserPush:

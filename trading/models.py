@@ -132,9 +132,9 @@ class Order(models.Model):
                 name="order_limit_between_0_and_1",
             ),
             models.CheckConstraint(
-                # An order that spends dollars gets more shares where they are cheaper.
+                # What a real venue says is booked, and told, whatever was ordered.
                 condition=Q(filled_shares__gte=0)
-                & (Q(filled_shares__lte=models.F("shares")) | Q(kind__in=["FOK", "FAK"])),
+                & (Q(filled_shares__lte=models.F("shares")) | ~Q(mode="PAPER")),
                 name="order_fill_within_size",
             ),
             models.CheckConstraint(condition=Q(shares__gt=0), name="order_has_shares"),

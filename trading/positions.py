@@ -4,6 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from django.db.models import F
+
 from risk.models import RiskState
 from trading import ledger
 from trading.domain import ledger as lines
@@ -42,15 +44,23 @@ def bought(*, risk: RiskState, fill: Fill, outcome_id: int, dollars: Decimal) ->
     return cost
 
 
-def sold(*, risk: RiskState, fill: Fill, outcome_id: int, dollars: Decimal) -> Position:
-    """Give up a fill's shares for dollars."""
-    position = Position.objects.select_for_update().get(
-        account_id=fill.account_id, outcome_id=outcome_id, closed_at__isnull=True
-    )
+def sold(*, risk: RiskState, fill: Fill, outcome_id: int, dollars: Decimal) -> Decimal:
+    """Give up a fill's shares for dollars; returns the shares that our books did not hold.
+
+    Those cost nothing here: a real wallet was traded elsewhere, or was paid out before. They are
+    booked as a profit of their own, and whoever calls must tell a person.
+    """
+    position = (
+        Position.objects.select_for_update()
+        .filter(account_id=fill.account_id, outcome_id=outcome_id)
+        .order_by(F("closed_at").desc(nulls_first=True))
+        .first()
+    ) or _open_position(fill.account_id, outcome_id, at=fill.at)
+    covered = min(fill.shares, position.shares)
     _close(
         position,
         risk=risk,
-        shares=fill.shares,
+        shares=covered,
         proceeds=money.floor_micro(dollars) - fill.fee,
         kind=EntryKind.SALE,
         source=f"fill:{fill.venue_fill_id}",
@@ -58,7 +68,7 @@ def sold(*, risk: RiskState, fill: Fill, outcome_id: int, dollars: Decimal) -> P
         fill_id=fill.pk,
         is_confirmed=fill.settlement == Settlement.CONFIRMED,
     )
-    return position
+    return fill.shares - covered
 
 
 def confirmed(*, risk: RiskState, fill: Fill, side: Side) -> None:
@@ -192,7 +202,7 @@ def _close(
     risk.realised += gain
     risk.day_realised += gain
     risk.hour_realised += gain
-    if position.closed_at is not None and is_confirmed:
+    if position.closed_at is not None and is_confirmed and shares:
         _count_streak(position, risk)
     ledger.book(
         account_id=position.account_id,

@@ -55,6 +55,12 @@ def to_ask(*, now: datetime, account_id: UUID | None = None) -> list[UUID]:
     )
 
 
+def still_to_cancel(order_ids: Sequence[UUID]) -> list[UUID]:
+    """Return orders whose cancel was asked for and that the venue still holds."""
+    found = Order.objects.filter(pk__in=order_ids, state=S.CANCEL_PENDING)
+    return list(found.values_list("pk", flat=True))
+
+
 def in_doubt(order_ids: Sequence[UUID]) -> bool:
     """Tell whether any of these orders waits for evidence rather than for a match."""
     doubtful = [S.UNKNOWN.value, S.DELAYED.value, S.CANCEL_PENDING.value]

@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from web import keys, live, views
+from web import keys, live, views, whales
 
 account = "a/<uuid:account_id>/"
 
@@ -15,6 +15,8 @@ urlpatterns = [
     path("help/<slug:word>/", views.explain, name="explain"),
     path("live/", live.stream, name="live"),
     path("real/", keys.open_real, name="open-real"),
+    path(account + "whales/", whales.whales, name="whales"),
+    path(account + "whales/change/", whales.change, name="whales-change"),
     path(account + "keys/", keys.keys, name="keys"),
     path(account + "keys/prove/", keys.prove, name="keys-prove"),
     path(account + "keys/allow/", keys.allow, name="keys-allow"),

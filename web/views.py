@@ -91,7 +91,7 @@ def decisions(request: HttpRequest, account_id: UUID) -> HttpResponse:
         .annotate(n=Count("pk"))
         .order_by("-n")
     )
-    context |= {"page": _paged(request, found), "reason": reason, "reasons": reasons}
+    context |= {"page": paged(request, found), "reason": reason, "reasons": reasons}
     return render(request, "web/decisions.html", context)
 
 
@@ -144,7 +144,7 @@ def positions(request: HttpRequest, account_id: UUID) -> HttpResponse:
     context |= {
         "held": held,
         "money": queries.money_strip(context["summary"]),
-        "page": _paged(request, closed),
+        "page": paged(request, closed),
         "closed_total": closed.aggregate(total=Sum("realised"))["total"] or 0,
     }
     return render(request, "web/positions.html", context)
@@ -162,7 +162,7 @@ def orders(request: HttpRequest, account_id: UUID) -> HttpResponse:
     state = request.GET.get("state", "")
     states = found.order_by().values_list("state").annotate(n=Count("pk")).order_by("-n")
     context |= {
-        "page": _paged(request, found.filter(state=state) if state else found),
+        "page": paged(request, found.filter(state=state) if state else found),
         "state": state,
         "states": states,
     }
@@ -196,7 +196,7 @@ def ledger(request: HttpRequest, account_id: UUID) -> HttpResponse:
         .prefetch_related("postings")
         .order_by("-at", "pk")
     )
-    context |= {"page": _paged(request, found)}
+    context |= {"page": paged(request, found)}
     return render(request, "web/ledger.html", context)
 
 
@@ -205,7 +205,7 @@ def ledger(request: HttpRequest, account_id: UUID) -> HttpResponse:
 def breakers(request: HttpRequest, account_id: UUID) -> HttpResponse:
     context = page_of(request, account_id, title="Breakers")
     trips = BreakerTrip.objects.filter(account=context["account"]).order_by("-at")
-    context |= {"bars": queries.breaker_bars(context["summary"]), "page": _paged(request, trips)}
+    context |= {"bars": queries.breaker_bars(context["summary"]), "page": paged(request, trips)}
     return render(request, "web/breakers.html", context)
 
 
@@ -267,7 +267,7 @@ def page_of(request: HttpRequest, account_id: UUID, *, title: str) -> dict[str, 
     }
 
 
-def _paged(request: HttpRequest, found: Any) -> Any:
+def paged(request: HttpRequest, found: Any) -> Any:
     return Paginator(found, PAGE).get_page(request.GET.get("page"))
 
 

@@ -1,6 +1,7 @@
 """Real orders of a live account, on the sandbox exchange, judged by the exchange's own books."""
 
 import hashlib
+import logging
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,24 +9,29 @@ import orjson
 import pytest
 from django.test import override_settings
 
-from accounts import vault
+from accounts import credentials, vault
 from accounts.models import Account, VenueCredential
 from accounts.vault import Sealed
 from markets import resolutions
-from markets.models import Market
+from markets.models import Feed, Market
 from risk import services
-from risk.models import Reservation, RiskState
+from risk.models import Reservation, RiskProfile, RiskState
 from sandbox.faults import Kind, Rule
 from sandbox.polymarket.rows import Rules
-from tests.live_world import LiveWorld, live_world
+from tests.live_world import LiveWorld, bet, live_world
 from tests.sandbox.polymarket_world import YES
 from tests.venues.test_stream import until
-from tests.world import assert_invariants
+from tests.world import WHALE, assert_invariants
 from trading import approvals, copying, orders, redemption, sending, settlement, stopping
 from trading.keeping import Keeper, listen_to
 from trading.models import Approval, Fill, Position, Redemption, Submission
+from trading.watching import Watch
 from venues.errors import NotSent
+from venues.polymarket.public import Public
+from venues.polymarket.stream import BookPush, Push
 from venues.types import Side
+
+log = logging.getLogger(__name__)
 
 
 @pytest.fixture
@@ -434,4 +440,63 @@ def test_the_kill_switch_takes_back_what_rests_and_keeps_exits_at_its_first_leve
     assert live.order().state == "CANCELED"
     live.copy()
     assert live.posts() == 1
+    assert_invariants()
+
+
+def test_a_whales_trade_on_the_feed_becomes_a_filled_real_copy_and_each_hop_is_timed(
+    live: LiveWorld,
+):
+    market, exchange = live.venue.market, live.venue.exchange
+    market.ends_at = live.now + timedelta(days=2)
+    RiskProfile.objects.update(min_position_size=20)
+    live.venue.maker.cash = Decimal(1_000_000)
+    live.venue.maker.shares[YES] = Decimal(1_000_000)
+    for price in ("0.53", "0.54"):
+        live.venue.quote(YES, price, "50000")
+    for price in ("0.52", "0.51"):
+        live.venue.quote(YES, price, "50000", buy=True)
+    whale = exchange.open_wallet(WHALE, cash=Decimal(100_000))
+    feed = Feed.objects.create(
+        key="live", kind=Feed.Kind.LIVE, name="live", started_at=live.now, seen_at=live.now
+    )
+    with Public(credentials.addresses()) as public:
+        push, books = Push(live.ws + "/", ping=0.2), BookPush(live.ws, ping=0.2)
+        watch = Watch(feed=feed, public=public, now=lambda: live.now, push=push, books=books)
+        keeper = Keeper(now=lambda: live.now, listen=lambda each: listen_to(each, url=live.ws))
+        push.start()
+        books.start()
+        watch.step()
+        keeper.step()
+        until(lambda: push.is_live and all(each.is_live for each in keeper._pushes.values()))
+        traded = live.now
+        bet(live, whale, price="0.53", shares="1000")
+
+        until(
+            lambda: (
+                not (live.pass_time(0) or watch.step() or keeper.step()) and Fill.objects.exists()
+            ),
+            seconds=40,
+        )
+        push.close()
+        books.close()
+        keeper.close()
+
+    live.pass_time(15)
+    live.reconcile()
+    order, fill = live.order(), Fill.objects.get()
+    steps = {event.new: event.at for event in order.events.all()}
+    hops = {
+        "whale trades": traded,
+        "its fills add up": order.decision.signal.due_at,
+        "decided": order.decision.at,
+        "claimed and kept": order.sent_at,
+        "taken by the venue": steps["LIVE"],
+        "matched": steps["FILLED"],
+    }
+    for name, at in hops.items():
+        log.info("%-20s %6.2f s", name, (at - traded).total_seconds())
+    assert (order.state, order.mode, fill.settlement) == ("FILLED", "LIVE", "CONFIRMED")
+    assert list(hops.values()) == sorted(hops.values())
+    assert hops["matched"] - hops["decided"] < timedelta(seconds=10)
+    live.judge()
     assert_invariants()

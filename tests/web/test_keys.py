@@ -1,5 +1,7 @@
 """Keys by the pages: entered once, never shown, proved before anything is sent."""
 
+from decimal import Decimal
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
@@ -13,6 +15,8 @@ from tests.live_world import LiveWorld, live_world
 from tests.sandbox.polymarket_world import KEY, OTHER
 from trading import onboarding
 from trading.onboarding import NotAllowed
+from venues.polymarket import wallets
+from venues.polymarket.auth import address_of
 from venues.secrets import Secret
 from whales.models import Whale
 
@@ -31,8 +35,6 @@ def account(live: LiveWorld) -> Account:
 
 
 def address(key: str) -> str:
-    from venues.polymarket.auth import address_of
-
     return address_of(Secret(key))
 
 
@@ -126,8 +128,11 @@ def test_removed_keys_leave_nothing_behind(client, live, account):
 
 def test_allowances_are_given_only_when_somebody_asks(client, live, account):
     client.force_login(live.world.owner)
-    enter(client, account)
-    wallet = live.venue.exchange.wallets[credentials.of(account, "polymarket").address]
+    owner, exchange = address(OTHER), live.venue.exchange
+    safe = wallets.safe_of(owner)
+    wallet = exchange.open_wallet(safe, owner=owner, signature_type=2, cash=Decimal(5))
+    exchange.relayer_keys[owner.lower()] = "relayer"
+    enter(client, account, funder=safe, relayer_key="relayer")
     wallet.approved = False
     client.post(reverse("keys-prove", args=[account.pk]))
     assert credentials.of(account, "polymarket").verified_at is None
