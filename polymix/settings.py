@@ -52,7 +52,7 @@ POLYMARKET_GEOBLOCK_URL = env.str(
 )
 # A node of Polygon. By websocket the chain itself tells what whales trade; without, the Data API.
 POLYGON_WS_URL = env.str("POLYGON_WS_URL", default="")
-POLYGON_RPC_URL = env.str("POLYGON_RPC_URL", default="https://polygon-bor-rpc.publicnode.com")
+POLYGON_RPC_URL = env.str("POLYGON_RPC_URL", default="https://polygon.drpc.org")
 
 # Calls of all users together; 0 for the venue's own limits alone.
 POLYMARKET_PER_SECOND = env.int("POLYMARKET_PER_SECOND", default=10)

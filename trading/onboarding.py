@@ -19,7 +19,7 @@ from notifications.services import record
 from risk.models import RiskState
 from trading import ledger
 from trading.domain.ledger import EntryKind, deposit
-from trading.models import Order
+from trading.models import EquityPoint, Order
 from trading.redemption import calls_of
 from trading.windows import after_money_moved, roll
 from venues.polymarket import onboarding
@@ -181,6 +181,8 @@ def _take_balance(account: Account, cash: Decimal, *, now: datetime) -> None:
         Account.objects.filter(pk=account.pk).update(
             starting_balance=F("starting_balance") + change
         )
+        # Nothing was there before: its line begins with the money.
+        EquityPoint.objects.filter(account=account, equity=0).delete()
         # Money that comes or goes is neither profit nor loss.
         for name in ("cash", "high_water", "day_equity", "hour_equity"):
             setattr(risk, name, max(getattr(risk, name) + change, Decimal(0)))

@@ -37,6 +37,7 @@ class Listener:
         self._url, self._silence, self._ping = url, silence, ping
         self._closing, self._connected = threading.Event(), threading.Event()
         self._socket: Connection | None = None
+        self._hung_up = False  # by ourselves, to greet anew
         self._thread = threading.Thread(target=self._listen, name=self.name, daemon=True)
 
     def start(self) -> None:
@@ -74,6 +75,7 @@ class Listener:
         """End this connection, so that the next one greets anew."""
         socket = self._socket
         if socket is not None:
+            self._hung_up = True
             with suppress(OSError, WebSocketException):
                 socket.close()
 
@@ -91,9 +93,10 @@ class Listener:
                     failures = 0
                     self._hear(socket)
             except (OSError, WebSocketException, TimeoutError) as problem:
-                log.warning("The %s was lost: %s", self.name, problem or type(problem).__name__)
+                if not self._hung_up:
+                    log.warning("The %s was lost: %s", self.name, problem or type(problem).__name__)
             finally:
-                self._socket = None
+                self._socket, self._hung_up = None, False
                 self._connected.clear()
                 self.lost()
             self._closing.wait(WAITS[min(failures, len(WAITS) - 1)])
