@@ -20,7 +20,7 @@ from venues.polymarket.public import Addresses
 from venues.secrets import Secret
 
 # A proof must have passed these; what a venue does not say at all is not asked for.
-NEEDED = ("signed request", "allowances", "open for trading")
+NEEDED = ("signed request", "allowances", "open for trading", "chain")
 
 
 NOTHING = Decimal(0)  # what an account for real money begins with: its wallet tells the rest

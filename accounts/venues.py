@@ -62,6 +62,7 @@ def client_of(credential: VenueCredential) -> PolymarketClient:
         http=http(),
         now=wall_clock,
         limits=shared_limits(),
+        timeout=httpx.Timeout(settings.VENUE_TIMEOUT_SECONDS, connect=5.0),
     )
 
 

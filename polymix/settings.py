@@ -64,6 +64,7 @@ POLYMARKET_TIER = env.str("POLYMARKET_TIER", default="standard")
 CREDENTIAL_KEYS = credential_keys()
 # After a claim nothing is sent any more, however late a process wakes up.
 SEND_SECONDS = env.int("SEND_SECONDS", default=10)
+VENUE_TIMEOUT_SECONDS = env.float("VENUE_TIMEOUT_SECONDS", default=10.0)
 LIVE_ORDER_LIFETIME_SECONDS = env.int("LIVE_ORDER_LIFETIME_SECONDS", default=3600)
 
 # --- Django --------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ from venues.secrets import Secret
 from venues.types import Side, Trade
 from whales.models import Follow, Signal
 
+MONEY = Decimal(1000)  # that the account's wallet begins with
+
 
 def off(url: str) -> dict[str, str]:
     """Return settings that put the sandbox in place of every real address."""
@@ -53,6 +55,7 @@ class LiveWorld:
     venue: PolymarketWorld
     url: str
     calls: Calls
+    oracle: Oracle
     accounts: list[Account] = field(default_factory=list)
 
     def open(self, name: str = "Real", *, key: str = KEY, mode: str = "LIVE") -> Account:
@@ -123,19 +126,22 @@ class LiveWorld:
         self.venue.exchange.tick(now=self.now)
 
     def judge(self) -> None:
-        """Compare our books with the exchange's own (I1, I2, I3, I5)."""
+        """Compare our books with the exchange's own (I1, I2, I3, I5, I6)."""
         exchange = self.venue.exchange
-        oracle = Oracle(kalshi=KalshiExchange(EventLog()), polymarket=exchange, log=exchange.log)
-        assert oracle.doubled() == {}
-        theirs: dict[str, Decimal] = {}
-        for fill in oracle.fills():
-            if fill.owner in self.wallets and fill.status != "FAILED":
-                theirs[fill.trade_id] = theirs.get(fill.trade_id, Decimal(0)) + fill.shares
-        ours: dict[str, Decimal] = {}
-        for fill in Fill.objects.exclude(settlement="FAILED").filter(account__in=self.accounts):
-            name = fill.venue_fill_id.partition(":")[0]
-            ours[name] = ours.get(name, Decimal(0)) + fill.shares
-        assert ours == theirs
+        said = self.oracle.judge(
+            fills=[
+                (fill.order.venue_order_id, fill.venue_fill_id.partition(":")[0], fill.shares)
+                for fill in Fill.objects.exclude(settlement="FAILED")
+                .select_related("order")
+                .filter(account__in=self.accounts)
+            ],
+            intents={
+                str(order.pk): [order.venue_order_id]
+                for order in Order.objects.filter(account__in=self.accounts)
+            },
+            limits=dict.fromkeys(self.wallets, MONEY),
+        )
+        assert {name: wrong for name, wrong in said.items() if self._ours(wrong)} == {}
         for account in self.accounts:
             wallet = exchange.wallets[credentials.of(account, "polymarket").address]
             on_its_way = Posting.objects.filter(
@@ -144,6 +150,14 @@ class LiveWorld:
             proceeds = on_its_way.aggregate(total=Sum("amount"))["total"] or 0
             cash = RiskState.objects.get(account=account).cash
             assert cash - proceeds == wallet.cash - wallet.owed
+
+    def _ours(self, wrong: list[str]) -> list[str]:
+        """Return what is wrong with our own orders: the maker's are nobody's books."""
+        ours = set(
+            Order.objects.filter(account__in=self.accounts).values_list("venue_order_id", flat=True)
+        )
+        named = (ours | self.wallets) - {""}
+        return [each for each in wrong if any(name in each for name in named)]
 
     @property
     def wallets(self) -> set[str]:
@@ -191,7 +205,10 @@ def live_world(
     with serving(app) as url, override_settings(LIVE_TRADING=True, **off(url)):
         world = World(now=now, starting_balance=Decimal(10_000))
         Follow.objects.all().delete()  # the paper account looks on
-        made = LiveWorld(world=world, venue=venue, url=url, calls=calls)
+        oracle = Oracle(
+            kalshi=KalshiExchange(EventLog()), polymarket=venue.exchange, log=venue.exchange.log
+        )
+        made = LiveWorld(world=world, venue=venue, url=url, calls=calls, oracle=oracle)
         made.list_market()
         made.open()
         yield made

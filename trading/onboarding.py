@@ -22,6 +22,8 @@ from trading.domain.ledger import EntryKind, deposit
 from trading.models import EquityPoint, Order
 from trading.redemption import calls_of
 from trading.windows import after_money_moved, roll
+from venues.errors import Unreadable
+from venues.money import CENT
 from venues.polymarket import onboarding
 from venues.polymarket.auth import Keys
 from venues.polymarket.onboarding import Step
@@ -83,6 +85,8 @@ def prove(*, account: Account, with_trial: bool, now: datetime) -> list[Step]:
         raise NotAllowed("This account has no keys yet. Enter them first.")
     client = client_of(credential)
     steps = list(onboarding.prove(client, at=credentials.places(), http=http()))
+    if all(step.ok for step in steps):
+        steps.append(_both_say_the_same(credential))
     if with_trial and all(step.ok for step in steps):
         steps.append(_trial(credential, now=now))
     if credentials.record_proof(credential, steps, now=now):
@@ -137,6 +141,26 @@ def _check(account: Account) -> None:
         )
     if account.is_paper:
         raise NotAllowed("This account trades paper money. Open one for real money first.")
+
+
+def _both_say_the_same(credential: VenueCredential) -> Step:
+    """Compare the venue's word on the money with the chain's: either may be old."""
+    try:
+        told, _ = client_of(credential).balance()
+        held = calls_of(credential).cash()
+    except Unreadable as problem:
+        return Step(
+            name="chain",
+            ok=False,
+            says=f"The chain could not be asked: {problem}",
+            fix="Set POLYGON_RPC_URL to a node that answers, and prove again.",
+        )
+    return Step(
+        name="chain",
+        ok=abs(told - held) < CENT,
+        says=f"Polymarket says {dollars(told)}, the chain {dollars(held)}.",
+        fix="Wait a minute until both say the same, then prove again.",
+    )
 
 
 def _trial(credential: VenueCredential, *, now: datetime) -> Step:

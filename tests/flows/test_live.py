@@ -2,6 +2,8 @@
 
 import hashlib
 import logging
+import random
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,17 +16,28 @@ from accounts.models import Account, VenueCredential
 from accounts.vault import Sealed
 from markets import resolutions
 from markets.models import Feed, Market
+from notifications.models import Event
 from risk import services
 from risk.models import Reservation, RiskProfile, RiskState
 from sandbox.faults import Kind, Rule
+from sandbox.polymarket import wire
 from sandbox.polymarket.rows import Rules
 from tests.live_world import LiveWorld, bet, live_world
 from tests.sandbox.polymarket_world import YES
 from tests.venues.test_stream import until
 from tests.world import WHALE, assert_invariants
-from trading import approvals, copying, orders, redemption, sending, settlement, stopping
+from trading import (
+    approvals,
+    copying,
+    orders,
+    reconciliation,
+    redemption,
+    sending,
+    settlement,
+    stopping,
+)
 from trading.keeping import Keeper, listen_to
-from trading.models import Approval, Fill, Position, Redemption, Submission
+from trading.models import Approval, Fill, Order, Position, Redemption, Submission
 from trading.watching import Watch
 from venues.errors import NotSent
 from venues.polymarket.public import Public
@@ -500,3 +513,90 @@ def test_a_whales_trade_on_the_feed_becomes_a_filled_real_copy_and_each_hop_is_t
     assert hops["matched"] - hops["decided"] < timedelta(seconds=10)
     live.judge()
     assert_invariants()
+
+
+TOLD = ["MATCHED", "RETRYING", "MINED", "CONFIRMED"]
+
+
+def test_settlement_frames_in_any_order_and_twice_come_to_the_same(live: LiveWorld):
+    live.venue.quote(YES, "0.53", "5000")
+    live.copy()
+    account = live.accounts[0]
+    key = live.venue.exchange.trades[-1].taker.order.key
+    row = wire.trade(live.venue.exchange.trades[-1], key=key) | {"event_type": "trade"}
+    draw = random.Random(7)
+    for _ in range(12):
+        frames = [row | {"status": word} for word in TOLD * 2]
+        draw.shuffle(frames)
+        reconciliation.take_told(frames, account_id=account.pk, now=live.now)
+
+        assert Fill.objects.get().settlement == "CONFIRMED"
+        assert Position.objects.get().confirmed_shares == live.order().filled_shares
+    assert_invariants()
+
+
+def test_a_settlement_that_is_taken_back_is_for_a_person(live: LiveWorld):
+    live.venue.quote(YES, "0.53", "5000")
+    live.copy()
+    account = live.accounts[0]
+    key = live.venue.exchange.trades[-1].taker.order.key
+    row = wire.trade(live.venue.exchange.trades[-1], key=key) | {"event_type": "trade"}
+    told = [row | {"status": word} for word in ("CONFIRMED", "FAILED")]
+
+    reconciliation.take_told(told, account_id=account.pk, now=live.now)
+
+    assert Fill.objects.get().settlement == "CONFIRMED"
+    assert Event.objects.filter(kind="settlement_conflict", level="ACT").exists()
+    assert_invariants()
+
+
+FAULTS = [
+    Rule(venue="polymarket", endpoint="POST /order", kind=kind, probability=0.12, **options)
+    for kind, options in (
+        (Kind.ACCEPT_THEN_SILENCE, {"seconds": 1}),
+        (Kind.ACCEPT_THEN_CLOSE, {}),
+        (Kind.CLOSE_AFTER_BODY, {}),
+        (Kind.TRUNCATED, {}),
+        (Kind.STATUS, {"status": 500}),
+    )
+] + [
+    Rule(venue="polymarket", endpoint=place, kind=kind, probability=0.15, **options)
+    for place, kind, options in (
+        ("GET /data/trades", Kind.STATUS, {"status": 503}),
+        ("GET /data/orders", Kind.MALFORMED, {}),
+        ("GET /data/orders", Kind.STALE, {"seconds": 5}),
+        ("GET /balance-allowance", Kind.STALE, {"seconds": 30}),
+        ("WS /ws/user", Kind.DUPLICATE_FRAME, {}),
+        ("WS /ws/user", Kind.SWAP_FRAMES, {}),
+        ("WS /ws/user", Kind.DROP_FRAME, {}),
+    )
+]
+
+
+def test_under_every_fault_at_once_the_oracle_finds_nothing_wrong(transactional_db, now):
+    rules = Rules(
+        fails={3, 8}, retries={5}, delayed={6, 11}, delay=timedelta(seconds=2), partial={9}
+    )
+    quick = override_settings(VENUE_TIMEOUT_SECONDS=0.3)
+    with quick, live_world(now, rules=rules, faults=FAULTS) as live:
+        RiskProfile.objects.update(duplicate_seconds=0, max_positions=100, max_per_market=1)
+        RiskProfile.objects.update(max_per_category=1, min_position_size=5)
+        live.venue.maker.cash = Decimal(1_000_000)
+        keeper = Keeper(now=lambda: live.now, listen=lambda each: listen_to(each, url=live.ws))
+        for number in range(12):
+            live.venue.quote(YES, "0.53", "30" if number % 3 else "500")
+            with suppress(AssertionError):  # a signal that comes in the same second
+                live.copy()
+            live.pass_time(1)
+            keeper.step()
+        for wait in range(10):
+            live.pass_time(3)
+            keeper.step()
+            live.reconcile(live.now + timedelta(seconds=60 + 15 * wait))
+        keeper.close()
+
+        sent = Order.objects.exclude(sent_at=None).filter(submission__isnull=False)
+        assert live.posts() == sent.count() > 6  # each once, whatever came back
+        assert not sent.filter(state__in=["SENDING", "UNKNOWN", "DELAYED"]).exists()
+        live.judge()
+        assert_invariants()

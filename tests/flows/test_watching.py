@@ -217,12 +217,12 @@ def failing(read, *, names, times=10**9):
 
 
 def test_one_book_that_cannot_be_read_stops_nothing_else(life):
-    life.live(90)
+    life.live(90, step=3)
     held = Position.objects.filter(closed_at__isnull=True).first()
     token = held.outcome.token
     life.public.book = failing(life.public.book, names={token})
     before, seen = Decision.objects.count(), Feed.objects.get(key="sandbox").seen_at
-    life.live(120)
+    life.live(120, step=3)
 
     assert Decision.objects.count() > before  # signals are decided
     assert Order.objects.filter(filled_shares__gt=0, created_at__gt=seen).exists()  # and filled
@@ -236,14 +236,14 @@ def test_one_wallet_that_cannot_be_read_keeps_the_others_going(life):
     (lost,) = [each for each in life.found if each.name == "steady-heron"]
     now = life.made.clock.now()
     life.public.trades = failing(life.public.trades, names={lost.address})
-    life.live(100)
+    life.live(100, step=4)
 
     stored = WhaleTrade.objects.filter(at__gt=now)
     assert stored.exists()
     assert not stored.filter(whale_id=lost.whale_id).exists()
     assert (Feed.objects.get(key="sandbox").clock_at or now) <= now  # a restart reads it again
     life.public.trades = type(life.public).trades.__get__(life.public)
-    life.live(180)
+    life.live(180, step=4)
     assert WhaleTrade.objects.filter(at__gt=now, whale_id=lost.whale_id).exists()
     assert_invariants()
 
@@ -270,7 +270,7 @@ def test_a_pushed_trade_is_kept_though_the_read_after_it_fails(life):
 
 
 def test_a_paused_follow_is_watched_while_its_copies_are_held(life):
-    life.live(100)
+    life.live(100, step=4)
     held = Order.objects.filter(outcome__positions__closed_at__isnull=True).first()
     Follow.objects.update(paused=True)
     watched = life.watch._watched()

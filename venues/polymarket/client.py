@@ -51,9 +51,10 @@ class PolymarketClient:
         http: httpx.Client,
         now: Clock,
         limits: Limits | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
     ) -> None:
         self._keys, self._at, self._http, self._now = keys, at, http, now
-        self._limits = limits or NoLimits()
+        self._limits, self._timeout = limits or NoLimits(), timeout
         self._signed = SignedRequests(address=keys.wallet.owner, api=keys.api, now=now)
 
     def prepare(self, request: OrderRequest) -> Prepared:
@@ -78,7 +79,7 @@ class PolymarketClient:
                 content=prepared.body,
                 headers={"Content-Type": "application/json"},
                 auth=self._signed,
-                timeout=TIMEOUT,
+                timeout=self._timeout,
             )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as problem:
             raise NotSent(f"Polymarket cannot be reached: {_words(problem)}") from problem
@@ -97,7 +98,7 @@ class PolymarketClient:
                 content=orjson.dumps({"orderID": request.venue_order_id}),
                 headers={"Content-Type": "application/json"},
                 auth=self._signed,
-                timeout=TIMEOUT,
+                timeout=self._timeout,
             )
         except httpx.HTTPError as problem:
             raise Unknown(f"The cancel was not answered: {_words(problem)}") from problem
@@ -232,7 +233,7 @@ class PolymarketClient:
                 f"{self._at.clob}{path}",
                 params=dict(asked),
                 auth=self._signed if signed else None,
-                timeout=TIMEOUT,
+                timeout=self._timeout,
             )
             if or_none and (answer.status_code == NOT_THERE or not answer.content):
                 return None

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CONDITIONAL_TOKENS = "0x4D97DCd97eC945f40cF65F87097ACe5EA0476045"
 POSITION_MANAGER = "0x006F54F7f9A22e0000CC2AB60031000000ae9fEF"
+COLLATERAL = "0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB"  # pUSD
+BALANCE = bytes.fromhex("70a08231")  # balanceOf(address)
 BALANCE_OF = bytes.fromhex("00fdd58e")  # balanceOf(address,uint256)
 MILLION = Decimal(1_000_000)
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
@@ -41,6 +43,11 @@ class WalletCalls:
     def __init__(self, *, keys: Keys, at: ChainPlaces, http: httpx.Client) -> None:
         self._keys, self._at, self._http = keys, at, http
 
+    def cash(self) -> Decimal:
+        """Return the pUSD that the chain says the wallet holds. Raises Unreadable."""
+        data = BALANCE + address(self._keys.wallet.funder)
+        return self._number(COLLATERAL, data)
+
     def shares(self, token: str, *, protocol: str) -> Decimal:
         """Return what the chain says that the wallet holds of a token. Raises Unreadable."""
         contract = POSITION_MANAGER if protocol == "v2" else CONDITIONAL_TOKENS
@@ -48,6 +55,9 @@ class WalletCalls:
             data = BALANCE_OF + address(self._keys.wallet.funder) + number(int(token))
         except (BadHex, ValueError) as problem:
             raise Unreadable(f"{token[:40]} is no token of the chain: {problem}") from problem
+        return self._number(contract, data)
+
+    def _number(self, contract: str, data: bytes) -> Decimal:
         call = {"to": contract, "data": "0x" + data.hex()}
         row = {"jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": [call, "latest"]}
         try:
