@@ -35,7 +35,12 @@ DUST = Decimal("0.01")  # shares that are not worth a transaction
 
 
 def redeem_due(*, now: datetime) -> list[int]:
-    """Try every redemption whose time has come; returns those that are done. Safe to repeat."""
+    """Try every redemption whose time has come; returns those that are done. Safe to repeat.
+
+    Nothing is tried while live trading is off: what was won waits.
+    """
+    if not settings.LIVE_TRADING:
+        return []
     due = Redemption.objects.filter(done_at__isnull=True, next_at__lte=now)
     done = []
     for row in due.select_related("account", "market").order_by("next_at"):

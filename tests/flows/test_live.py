@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import random
+import socket
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -11,7 +12,7 @@ import orjson
 import pytest
 from django.test import override_settings
 
-from accounts import credentials, vault
+from accounts import credentials, vault, venues
 from accounts.models import Account, VenueCredential
 from accounts.vault import Sealed
 from markets import resolutions
@@ -38,11 +39,13 @@ from trading import (
 )
 from trading.keeping import Keeper, listen_to
 from trading.models import Approval, Fill, Order, Position, Redemption, Submission
+from trading.sweep import sweep
 from trading.watching import Watch
 from venues.errors import NotSent
 from venues.polymarket.public import Public
 from venues.polymarket.stream import BookPush, Push
 from venues.types import Side
+from whales.models import Follow
 
 log = logging.getLogger(__name__)
 
@@ -600,3 +603,55 @@ def test_under_every_fault_at_once_the_oracle_finds_nothing_wrong(transactional_
         assert not sent.filter(state__in=["SENDING", "UNKNOWN", "DELAYED"]).exists()
         live.judge()
         assert_invariants()
+
+
+@pytest.fixture
+def dialled(monkeypatch) -> list[tuple]:
+    """Every address that any thread of this process connects to from now on."""
+    seen: list[tuple] = []
+    connect = socket.socket.connect
+
+    def noted(self, address):
+        seen.append(address)
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", noted)
+    return seen
+
+
+def everything(live: LiveWorld) -> None:
+    """Do all that could ever reach a trade host: copy, send, ask, cancel, redeem, sweep."""
+    made = live.copy()
+    sending.submit(order_ids=made, now=live.now)
+    live.reconcile()
+    for order_id in made:
+        orders.cancel(order_id=order_id, by="ana", now=live.now)
+    redemption.redeem_due(now=live.now)
+    sweep(now=live.now)
+
+
+def test_with_live_trading_off_no_connection_is_made_to_the_trade_host(live, dialled):
+    venues.http.cache_clear()  # a connection that is open already would hide a new use of it
+    with override_settings(LIVE_TRADING=False):
+        everything(live)
+
+    assert int(live.url.rsplit(":", 1)[1]) not in {each[1] for each in dialled if len(each) > 1}
+
+
+def test_a_paper_account_never_connects_to_the_trade_host(live, dialled):
+    venues.http.cache_clear()
+    Follow.objects.all().delete()
+    live.world.follow(live.world.account)
+
+    everything(live)
+
+    assert Order.objects.get().mode == "PAPER"
+    assert int(live.url.rsplit(":", 1)[1]) not in {each[1] for each in dialled if len(each) > 1}
+
+
+def test_the_guard_itself_would_see_a_connection(live, dialled):
+    venues.http.cache_clear()
+
+    live.copy()
+
+    assert int(live.url.rsplit(":", 1)[1]) in {each[1] for each in dialled if len(each) > 1}
