@@ -26,6 +26,7 @@ def open_venue(
     account: Account,
     paper: Callable[[], Venue],
     credential: VenueCredential | None = None,
+    to_send: bool = True,
 ) -> Venue:
     """Return the venue for an order born in `mode`. A paper order never reaches a live one.
 
@@ -35,19 +36,26 @@ def open_venue(
     """
     if mode == Account.Mode.PAPER:
         return paper()
-    return open_real_venue(venue=venue, account=account, credential=credential)
+    return open_real_venue(venue=venue, account=account, credential=credential, to_send=to_send)
 
 
 def open_real_venue(
-    *, venue: str, account: Account, credential: VenueCredential | None = None
+    *,
+    venue: str,
+    account: Account,
+    credential: VenueCredential | None = None,
+    to_send: bool = True,
 ) -> PolymarketClient:
-    """Return the real venue of an account, with its own keys. Raises LiveTradingOff."""
+    """Return the real venue of an account, with its own keys. Raises LiveTradingOff.
+
+    Without `to_send` the keys need no fresh proof: what rests must be asked after, and taken back.
+    """
     if not settings.LIVE_TRADING:
         raise LiveTradingOff("Live trading is off on this server. Nothing was sent.")
     credential = credential or credentials.of(account, venue)
     if credential is None or credential.account_id != account.pk:
         raise LiveTradingOff(f"This account has no keys for {venue.title()}. Nothing was sent.")
-    if credential.verified_at is None:
+    if to_send and credential.verified_at is None:
         raise LiveTradingOff(
             f"This account's keys for {venue.title()} have not proved themselves. Nothing was sent."
         )

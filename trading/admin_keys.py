@@ -79,5 +79,17 @@ class VenueCredentialAdmin(ReadOnly):
         entered = ["account", "funder", "private_key", "relayer_key"]
         return super().get_fields(request, obj) if obj else entered
 
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Take the form outside of a transaction: entering keys asks the exchange."""
+        if request.method == "POST":
+            return self._changeform_view(request, object_id, form_url, extra_context)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Nothing is left to do: the form's check has entered the keys."""

@@ -34,6 +34,8 @@ class ChainFeed:
         self._feed, self.push, self._node = feed, push, node
         self._public, self._now = public, now
         self._was_live = False
+        self._waiting: list[ChainFill] = []  # told, and not stored yet
+        self._up_to: int | None = None  # the block that will be the cursor once they are
         self._names: dict[str, tuple[str, str, int, str]] = {}  # by token
 
     @property
@@ -43,44 +45,62 @@ class ChainFeed:
     def take(self, wallets: Collection[str]) -> list[Trade]:
         """Return what these wallets traded since the last call; some of it may come again.
 
-        Raises Unreadable when a gap could not be read: it is read at the next call.
+        Whoever stored it calls `stored`. Raises Unreadable when something could not be read: it
+        comes again at the next call.
         """
         self.push.want(wallets)
         is_live = self.push.is_live
-        fills = self.push.take()
+        self._waiting += self.push.take()
         if not (is_live and self._was_live) and wallets:
-            fills += self._gap(wallets)
-        elif fills:
-            self._move(max(fill.block for fill in fills))
+            self._was_live = False
+            self._gap(wallets)
+        elif self._waiting:
+            self._up_to = max(fill.block for fill in self._waiting)
+        found = self._trades(self._waiting)
         self._was_live = is_live
-        return list(self._trades(fills))
+        return found
 
-    def _gap(self, wallets: Collection[str]) -> list[ChainFill]:
+    def stored(self) -> None:
+        """Remember that everything of the last `take` is stored."""
+        self._waiting = []
+        if self._up_to is not None and (self._feed.block is None or self._up_to > self._feed.block):
+            self._feed.block = self._up_to
+            self._feed.save(update_fields=["block"])
+
+    def _gap(self, wallets: Collection[str]) -> None:
         """Read from the cursor to the newest block; a new feed begins where the chain is now."""
         last = self._node.last_block()
         first = last + 1 if self._feed.block is None else self._feed.block - BEHIND
-        found = list(self._node.fills(wallets, first=first, last=last)) if first <= last else []
-        self._move(last)
-        return found
+        if first <= last:
+            self._waiting += self._node.fills(wallets, first=first, last=last)
+        self._up_to = last
 
-    def _move(self, block: int) -> None:
-        if self._feed.block is None or block > self._feed.block:
-            self._feed.block = block
-            self._feed.save(update_fields=["block"])
-
-    def _trades(self, fills: Iterable[ChainFill]) -> Iterable[Trade]:
+    def _trades(self, fills: Iterable[ChainFill]) -> list[Trade]:
+        """Name what the fills are of. A transaction with a part that nobody can name is left to the
+        Data API as a whole: half of it would keep the rest from being stored.
+        """
         times: dict[int, datetime] = {}
         now = self._now()
+        found: dict[str, list[Trade]] = {}
+        unknown: set[str] = set()
         for fill in fills:
             try:
                 market, outcome, index, title = self._name(fill.token)
                 if fill.block not in times:
                     times[fill.block] = min(self._node.time_of(fill.block), now)
-                yield fill.as_trade(
+                trade = fill.as_trade(
                     market=market, outcome=outcome, index=index, title=title, at=times[fill.block]
                 )
+                found.setdefault(fill.transaction, []).append(trade)
             except (BadMessage, LookupError) as problem:
-                log.warning("A fill of the chain is passed over: %s", problem)
+                log.warning("A fill of the chain is left to the Data API: %s", problem)
+                unknown.add(fill.transaction)
+        return [
+            trade
+            for transaction, trades in found.items()
+            if transaction not in unknown
+            for trade in trades
+        ]
 
     def _name(self, token: str) -> tuple[str, str, int, str]:
         """Return market, outcome, its index and the title of a token. Raises LookupError."""

@@ -117,6 +117,8 @@ def _book(order: Order, risk: RiskState, report: FillReport) -> None:
     else:
         strange = positions.sold(risk=risk, fill=fill, outcome_id=order.outcome_id, dollars=dollars)
         if strange:
+            fill.uncovered = strange
+            fill.save(update_fields=["uncovered"])
             _tell_strange(order, f"{strange:f} shares were sold that the books did not hold")
         if report.settlement is not Settlement.CONFIRMED:
             _hold_proceeds(order, risk, _proceeds(fill))

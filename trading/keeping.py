@@ -1,4 +1,4 @@
-"""Look after real orders: hear what their venues tell, ask where they are silent, stop, redeem.
+"""Look after real orders: hear what their venues tell, ask where they are silent, stop.
 
 One process does it. It remembers nothing that the rows do not: killed and started again it goes on.
 """
@@ -12,14 +12,13 @@ from uuid import UUID
 from accounts import credentials
 from accounts.models import VenueCredential
 from accounts.vault import VaultClosed
-from trading import orders, reconciliation, redemption, sending, stopping
+from trading import orders, reconciliation, sending, stopping
 from venues.polymarket.stream import UserPush
 
 log = logging.getLogger(__name__)
 
 ASK_QUIET = timedelta(seconds=15)  # between two looks at an account whose stream is live
 ASK_SOON = timedelta(seconds=3)  # while its stream is down, or an order is in doubt
-REDEEM = timedelta(seconds=30)
 
 MakePush = Callable[[VenueCredential], UserPush]
 
@@ -32,13 +31,13 @@ class Keeper:
     listen: MakePush
     _pushes: dict[UUID, UserPush] = field(default_factory=dict)  # by credential
     _asked: dict[UUID, datetime] = field(default_factory=dict)  # by account
-    _redeemed: datetime | None = None
 
     def step(self) -> None:
         """Do everything that is due now."""
         found = list(
+            # Those that lost their proof too: what rests is looked after all the same.
             VenueCredential.objects.select_related("account").filter(
-                venue="polymarket", removed_at__isnull=True, verified_at__isnull=False
+                venue="polymarket", removed_at__isnull=True
             )
         )
         self._listen_to(found)
@@ -47,11 +46,9 @@ class Keeper:
         sending.submit(order_ids=sending.unsent_real(now=now), now=now)
         reconciliation.doubt_lost_senders(now=now)
         for credential in found:
-            self._hear(credential)
-            self._ask(credential)
-        if self._redeemed is None or now - self._redeemed >= REDEEM:
-            self._redeemed = now
-            redemption.redeem_due(now=now)
+            with reconciliation.one_alone(f"account {credential.account_id}"):
+                self._hear(credential)
+                self._ask(credential)
 
     def close(self) -> None:
         for push in self._pushes.values():

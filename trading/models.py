@@ -117,6 +117,9 @@ class Order(models.Model):
         max_length=3, db_default="GTD", choices=[(k.value, k.value) for k in OrderKind]
     )
     venue_order_id = models.CharField(max_length=120, default="", blank=True)
+    claimed_shares = models.DecimalField(
+        db_default=0, **SHARES, help_text="matched by the venue's own words; its trades may lag"
+    )
     reason = models.TextField(default="", blank=True)
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
@@ -252,6 +255,9 @@ class Fill(models.Model):
         default=Settlement.CONFIRMED.value,
     )
     transaction = models.CharField(max_length=80, default="", blank=True)
+    uncovered = models.DecimalField(
+        db_default=0, **SHARES, help_text="sold beyond what the books held"
+    )
     at = models.DateTimeField()
 
     class Meta:

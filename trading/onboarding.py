@@ -9,17 +9,18 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from accounts import credentials
 from accounts.models import Account, VenueCredential
 from accounts.venues import client_of, http, wall_clock
 from markets.models import Outcome
 from notifications.services import record
+from risk import stops
 from risk.models import RiskState
 from trading import ledger
 from trading.domain.ledger import EntryKind, deposit
-from trading.models import EquityPoint, Order
+from trading.models import EquityPoint, Fill, Order, Position, Redemption
 from trading.redemption import calls_of
 from trading.windows import after_money_moved, roll
 from venues.errors import Unreadable
@@ -28,6 +29,7 @@ from venues.polymarket import onboarding
 from venues.polymarket.auth import Keys
 from venues.polymarket.onboarding import Step
 from venues.secrets import NO_SECRET, Secret
+from venues.types import Settlement
 from venues.words import dollars
 from whales.models import Whale
 
@@ -59,6 +61,10 @@ def enter(
     )
     keys = Keys(wallet=wallet, private_key=private_key, api=api, relayer_key=relayer_key)
     with transaction.atomic():
+        RiskState.objects.select_for_update().get(account=account)
+        known = credentials.of(account, VENUE)
+        if known is not None and known.address != wallet.funder.lower():
+            _check_nothing_is_open(account)
         credential = credentials.store(account=account, keys=keys, now=now)
         # What this wallet trades is ours: whoever followed it would copy himself.
         Whale.objects.update_or_create(address=wallet.funder.lower(), defaults={"own": True})
@@ -89,9 +95,10 @@ def prove(*, account: Account, with_trial: bool, now: datetime) -> list[Step]:
         steps.append(_both_say_the_same(credential))
     if with_trial and all(step.ok for step in steps):
         steps.append(_trial(credential, now=now))
-    if credentials.record_proof(credential, steps, now=now):
+    before = _is_still(account)
+    if credentials.record_proof(credential, steps, now=now) and before is not None:
         cash, _ = client.balance()
-        _take_balance(account, cash, now=now)
+        _take_balance(account, cash, before=before, now=now)
     return steps
 
 
@@ -117,8 +124,10 @@ def allow(*, account: Account, by: str, now: datetime) -> None:
 
 
 def forget(*, account: Account, by: str, now: datetime) -> bool:
-    """Remove the account's keys. What it holds at the venue stays there."""
+    """Remove the account's keys, once nothing of ours is open at the venue. Raises NotAllowed."""
     with transaction.atomic():
+        RiskState.objects.select_for_update().get(account=account)
+        _check_nothing_is_open(account)
         was_there = credentials.remove(account=account, venue=VENUE, now=now)
         if was_there:
             record(
@@ -163,6 +172,43 @@ def _both_say_the_same(credential: VenueCredential) -> Step:
     )
 
 
+def _check_nothing_is_open(account: Account) -> None:
+    """Refuse to lose the keys of what is open: nobody could ask after it, or redeem it, again."""
+    found = {
+        "orders": Order.objects.holding().filter(account=account, submission__isnull=False).count(),
+        "matches on their way": _provisional(account).count(),
+        "positions": Position.objects.filter(account=account, closed_at__isnull=True).count(),
+        "redemptions": Redemption.objects.filter(account=account, done_at__isnull=True).count(),
+    }
+    there = [f"{count} {name}" for name, count in found.items() if count]
+    if there:
+        raise NotAllowed(
+            f"{', '.join(there)} of this wallet are open: its keys are needed until they are over."
+        )
+
+
+def _provisional(account: Account) -> QuerySet[Fill]:
+    return Fill.objects.filter(account=account).exclude(
+        settlement__in=[each.value for each in Settlement if each.is_final]
+    )
+
+
+def _is_still(account: Account) -> tuple[int, int, int] | None:
+    """Return a mark of the books, or None while anything is on its way in or out of the wallet."""
+    on_its_way = (
+        Order.objects.holding().filter(account=account).exists()
+        or _provisional(account).exists()
+        or Redemption.objects.filter(account=account, done_at__isnull=True).exists()
+        or Position.objects.filter(
+            account=account, closed_at__isnull=True, outcome__payout__isnull=False
+        ).exists()
+    )
+    if on_its_way:
+        return None
+    mine = account.orders.count(), account.fills.count(), account.entries.count()
+    return mine
+
+
 def _trial(credential: VenueCredential, *, now: datetime) -> Step:
     outcome = (
         Outcome.objects.select_related("market")
@@ -179,17 +225,29 @@ def _trial(credential: VenueCredential, *, now: datetime) -> Step:
             says="No market is known yet that a trial order could rest in.",
             fix="Wait until the catalogue is read, then prove again.",
         )
+    stopped = stops.read_stops().words(
+        account_id=credential.account_id, whale="", venue=VENUE, entries=True
+    )
+    if stopped:
+        return Step(
+            name="trial order",
+            ok=False,
+            says=f"It was not placed: {stopped}",
+            fix="Take the stop back, or prove without a trial order.",
+        )
     client = client_of(credential)
     return onboarding.trial(
         client, intent=f"trial:{uuid4()}", token=outcome.token, terms=terms, now=now
     )
 
 
-def _take_balance(account: Account, cash: Decimal, *, now: datetime) -> None:
-    """Book what the wallet holds beyond our books, or lacks, while nothing is on its way."""
+def _take_balance(
+    account: Account, cash: Decimal, *, before: tuple[int, int, int], now: datetime
+) -> None:
+    """Book what the wallet holds beyond our books, or lacks, if nothing was, and is, on its way."""
     with transaction.atomic():
         risk = RiskState.objects.select_for_update().get(account=account)
-        if Order.objects.holding().filter(account=account).exists():
+        if _is_still(account) != before:
             return
         change = cash - risk.cash
         if not change:

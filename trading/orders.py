@@ -7,12 +7,13 @@ The lock order is account (RiskState), order, position.
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import orjson
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from accounts.models import VenueCredential
 from accounts.vault import VaultClosed
@@ -24,6 +25,7 @@ from trading.domain.order_state import FINAL, HOLDING, NEXT, OrderState, check_m
 from trading.models import Order
 from trading.paper import Tape
 from venues.errors import VenueError
+from venues.money import ZERO
 from venues.paper import BookAt
 from venues.protocol import Venue
 from venues.types import OrderKind, OrderReport, OrderRequest, OrderStatus, Side
@@ -51,14 +53,24 @@ SELECT t.id,
 """
 
 
-def venue_for(order: Order, tape: Tape, *, credential: VenueCredential | None = None) -> Venue:
-    """Return the venue of an order. Raises NotSent or VaultClosed where there is none for it."""
+def venue_for(
+    order: Order,
+    tape: Tape,
+    *,
+    credential: VenueCredential | None = None,
+    to_send: bool = True,
+) -> Venue:
+    """Return the venue of an order, to send it or only to ask after it and take it back.
+
+    Raises NotSent or VaultClosed where there is none for it.
+    """
     return open_venue(
         mode=order.mode,
         venue=order.venue,
         account=order.account,
         paper=lambda: tape.venue(order),
         credential=credential,
+        to_send=to_send,
     )
 
 
@@ -133,7 +145,7 @@ def cancel(*, order_id: UUID, by: str, now: datetime) -> None:
         elif order.state != S.CANCEL_PENDING:
             return
     try:
-        venue = venue_for(order, Tape([order], now=now))
+        venue = venue_for(order, Tape([order], now=now), to_send=False)
         report = venue.cancel_order(request_for(order), now=now)
     except (VenueError, VaultClosed) as problem:
         # It stays CANCEL_PENDING: whoever looks after such orders asks again.
@@ -152,8 +164,9 @@ def apply_evidence(*, order_id: UUID, report: OrderReport, now: datetime) -> Non
         risk = RiskState.objects.select_for_update(of=("self",)).get(account__orders=order_id)
         order = Order.objects.select_for_update().get(pk=order_id)
         fills.book_new(order, risk, report, now=now)
-        changed = ["venue_order_id", "filled_shares", "filled_cost", "fees"]
+        changed = ["venue_order_id", "filled_shares", "filled_cost", "fees", "claimed_shares"]
         order.venue_order_id = order.venue_order_id or report.venue_order_id
+        order.claimed_shares = max(order.claimed_shares, report.claimed)
         new = _state_from(order, report)
         if new is not None:
             move(
@@ -179,11 +192,23 @@ def _state_from(order: Order, report: OrderReport) -> OrderState | None:
         partly = order.filled_shares > 0 and S.PARTIAL in NEXT[old] and old != S.CANCEL_PENDING
         return S.PARTIAL if partly else None
     new = S(report.status.value)
+    if new in (S.CANCELED, S.EXPIRED) and is_short(order):
+        return None  # the venue matched more than its trades show: it is not over for us
+    if old == S.CANCEL_PENDING and new == S.PARTIAL:
+        return None  # it still rests there: whoever looks after it asks for the cancel again
     if old == S.CANCEL_PENDING and new == S.EXPIRED:
         new = S.CANCELED  # it ran out while we took it back: over either way
     if old == S.UNKNOWN:  # found after all; the table has no other words for it
         new = {S.DELAYED: S.LIVE, S.EXPIRED: S.CANCELED}.get(new, new)
     return new if new != old and new in NEXT[old] else None
+
+
+def is_short(order: Order) -> bool:
+    """Tell whether the venue claimed more matched shares than its trades have told us of."""
+    if not order.claimed_shares:
+        return False
+    told: Decimal | None = order.fills.aggregate(total=Sum("shares"))["total"]
+    return (told or ZERO) < order.claimed_shares
 
 
 def deny(*, order_id: UUID, why: str, now: datetime, by: str = "") -> bool:

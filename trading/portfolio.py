@@ -91,7 +91,8 @@ AROUND_EXIT = AROUND.format(
                    SELECT sum(CASE w.side WHEN 'BUY' THEN f.shares ELSE -f.shares END)
                      FROM trading_order w JOIN trading_fill f ON f.order_id = w.id
                     WHERE w.account_id = p.account_id AND w.outcome_id = p.outcome_id
-                      AND w.whale_id = %(whale)s AND f.at >= p.opened_at), 0)
+                      AND w.whale_id = %(whale)s AND f.at >= p.opened_at
+                      AND f.settlement <> 'FAILED'), 0)
                  - coalesce((
                    SELECT sum(r.shares)
                      FROM risk_reservation r JOIN trading_order w ON w.id = r.order_id

@@ -91,17 +91,18 @@ def voided(*, risk: RiskState, fill: Fill, side: Side, at: datetime) -> Decimal:
     booked = {Book(posting.book): posting.amount for posting in fill.entry.postings.all()}
     cash = -booked[Book.CASH]  # what comes back, or goes
     if side is Side.BUY:
-        kept = position.shares - fill.shares
+        kept = max(position.shares - fill.shares, ZERO)
         basis = -position.cost if not kept else -min(cash, position.cost)
         position.shares, position.cost = kept, position.cost + basis
         position.bought_cost -= cash
+        position.confirmed_shares = min(position.confirmed_shares, kept)
         if not kept:
             position.closed_at = at
     else:
         position = _reopened(position)
         basis = -booked[Book.POSITIONS]
-        position.shares += fill.shares
-        position.confirmed_shares += fill.shares
+        position.shares += fill.shares - fill.uncovered
+        position.confirmed_shares += fill.shares - fill.uncovered
         position.cost += basis
     gain = cash + basis
     position.realised += gain
@@ -193,7 +194,8 @@ def _close(
     after = before.close(shares=shares, proceeds=proceeds)
     basis, gain = before.cost - after.cost, after.realised - before.realised
     position.shares, position.cost, position.realised = after.shares, after.cost, after.realised
-    position.confirmed_shares = min(position.confirmed_shares, after.shares)
+    sold_of_confirmed = max(position.confirmed_shares - shares, ZERO)
+    position.confirmed_shares = min(sold_of_confirmed, after.shares)
     if not after.shares:
         position.closed_at = at
     position.save()

@@ -5,18 +5,20 @@ found no trace, far enough apart and from a healthy venue, are evidence (`domain
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 
 from accounts.models import Account
 from accounts.vault import VaultClosed
 from accounts.venues import open_real_venue
+from notifications.models import Event
 from notifications.services import record
 from risk.models import RiskState
 from trading import fills, orders
@@ -32,7 +34,9 @@ log = logging.getLogger(__name__)
 S = OrderState
 
 PROVISIONAL = [each.value for each in Settlement if not each.is_final]
-ASKED_AFTER = (S.UNKNOWN, S.DELAYED, S.LIVE, S.PARTIAL, S.CANCEL_PENDING)
+ASKED_AFTER = (S.UNKNOWN, S.MANUAL, S.DELAYED, S.LIVE, S.PARTIAL, S.CANCEL_PENDING)
+ENDED = [S.CANCELED.value, S.EXPIRED.value, S.ABSENT.value]
+SLOW = timedelta(hours=1)  # for which a match may wait for the chain before a person is told
 LATE_TRADES = timedelta(hours=1)  # for how long an ended order is asked for a late fill
 
 
@@ -40,14 +44,14 @@ def to_ask(*, now: datetime, account_id: UUID | None = None) -> list[UUID]:
     """Return real orders that are not over, whose matches are not money yet, or that ended just
     now, oldest first; of one account, or of all.
     """
-    real = Order.objects.exclude(mode=Account.Mode.PAPER).exclude(sent_at=None)
+    real = Order.objects.exclude(mode=Account.Mode.PAPER).filter(submission__isnull=False)
     if account_id is not None:
         real = real.filter(account_id=account_id)
     return list(
         real.filter(
             Q(state__in=[state.value for state in ASKED_AFTER])
             | Q(fills__settlement__in=PROVISIONAL)
-            | Q(state__in=[S.CANCELED, S.EXPIRED], expires_at__gt=now - LATE_TRADES)
+            | Q(state__in=ENDED, expires_at__gt=now - LATE_TRADES)
         )
         .order_by("created_at")
         .values_list("pk", flat=True)
@@ -75,7 +79,7 @@ def reconcile(*, order_ids: Sequence[UUID], now: datetime) -> None:
     """Ask after real orders, the orders of one account together. Safe to repeat at any time."""
     by_account: dict[UUID, list[Order]] = {}
     for order in Order.objects.filter(pk__in=order_ids).select_related(
-        "account", "outcome__market"
+        "account", "outcome__market", "submission__credential"
     ):
         by_account.setdefault(order.account_id, []).append(order)
     for account_orders in by_account.values():
@@ -85,10 +89,9 @@ def reconcile(*, order_ids: Sequence[UUID], now: datetime) -> None:
 def _reconcile(account_orders: Sequence[Order], *, now: datetime) -> None:
     first = account_orders[0]
     try:
-        venue = open_real_venue(venue=first.venue, account=first.account)
-        reports = venue.get_order_statuses(
-            [orders.request_for(order) for order in account_orders], now=now
-        )
+        venue = open_real_venue(venue=first.venue, account=first.account, to_send=False)
+        asked = [order for order in account_orders if _is_of(order, venue.wallet)]
+        reports = venue.get_order_statuses([orders.request_for(order) for order in asked], now=now)
         healthy = (
             any(report.status is OrderStatus.GONE for report in reports.values())
             and venue.is_healthy()
@@ -96,11 +99,52 @@ def _reconcile(account_orders: Sequence[Order], *, now: datetime) -> None:
     except (VenueError, VaultClosed) as problem:
         log.warning("The orders of %s cannot be asked after: %s", first.account, problem)
         return
-    for order in account_orders:
+    for order in asked:
         report = reports[str(order.pk)]
-        orders.apply_evidence(order_id=order.pk, report=report, now=now)
-        if report.status is OrderStatus.GONE and order.state not in FINAL and healthy:
-            _note_absence(order.pk, report, now=now)
+        with one_alone(f"order {order.pk}"):
+            orders.apply_evidence(order_id=order.pk, report=report, now=now)
+            if report.status is not OrderStatus.GONE:
+                order.absences.all().delete()  # it was seen: silence begins anew
+            elif order.state not in FINAL and healthy:
+                _note_absence(order.pk, report, now=now)
+            _tell_slow(order, now=now)
+
+
+def _is_of(order: Order, wallet: str) -> bool:
+    """Tell whether an order is one of this wallet: another wallet's silence proves nothing."""
+    if order.submission.credential.address == wallet.lower():
+        return True
+    log.error("Order %s was signed by another wallet; nobody can ask after it", order.pk)
+    return False
+
+
+@contextmanager
+def one_alone(what: str) -> Iterator[None]:
+    """Let what goes wrong with one thing stop nothing else; a lost database stops everything."""
+    try:
+        yield
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("Something is wrong with %s; the others go on", what)
+
+
+def _tell_slow(order: Order, *, now: datetime) -> None:
+    """Tell a person, once, of a match that the chain neither confirms nor refuses."""
+    waiting = order.fills.filter(settlement__in=PROVISIONAL, at__lt=now - SLOW)
+    told = Event.objects.filter(kind="settlement_slow", payload__order=str(order.pk))
+    if waiting.exists() and not told.exists():
+        record(
+            kind="settlement_slow",
+            account_id=order.account_id,
+            level="ACT",
+            sentence=(
+                "A match is not confirmed by the chain for over an hour. Its shares cannot be "
+                "sold and its market cannot be settled; look at the wallet."
+            ),
+            payload={"order": str(order.pk)},
+            at=now,
+        )
 
 
 def take_told(rows: Iterable[Mapping[str, Any]], *, account_id: UUID, now: datetime) -> int:
@@ -115,13 +159,13 @@ def take_told(rows: Iterable[Mapping[str, Any]], *, account_id: UUID, now: datet
             account_id=account_id, venue_order_id__in=named
         ).select_related("outcome__market"):
             ours += 1
-            request = orders.request_for(order)
             try:
-                report = told_report(request, row, now=now)
+                report = told_report(orders.request_for(order), row, now=now)
             except (BadMessage, ValueError) as problem:
                 log.warning("A row of the user stream cannot be read: %s", problem)
                 continue
-            orders.apply_evidence(order_id=order.pk, report=report, now=now)
+            with one_alone(f"order {order.pk}"):
+                orders.apply_evidence(order_id=order.pk, report=report, now=now)
     return ours
 
 
@@ -154,6 +198,7 @@ def _note_absence(order_id: UUID, report: OrderReport, *, now: datetime) -> None
             absences=seen,
             not_after=_not_after(order),
             was_filled=bool(report.fills),
+            is_short=orders.is_short(order),
             expires_at=order.expires_at,
             now=now,
         )

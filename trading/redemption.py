@@ -19,6 +19,7 @@ from accounts.vault import VaultClosed
 from accounts.venues import http
 from markets.models import Outcome
 from notifications.services import record
+from risk import stops
 from trading import settlement
 from trading.models import Redemption
 from venues.errors import VenueError
@@ -42,9 +43,14 @@ def redeem_due(*, now: datetime) -> list[int]:
     if not settings.LIVE_TRADING:
         return []
     due = Redemption.objects.filter(done_at__isnull=True, next_at__lte=now)
+    switches = stops.read_stops()
     done = []
     for row in due.select_related("account", "market").order_by("next_at"):
-        if _redeem(row, now=now):
+        # Stopped means everything is: the shares are worth the same tomorrow.
+        stopped = switches.words(
+            account_id=row.account_id, whale="", venue="polymarket", entries=False
+        )
+        if not stopped and _redeem(row, now=now):
             done.append(row.pk)
     return done
 

@@ -4,6 +4,7 @@ Each step is a conditional move or holds the order's lock, so every call is safe
 """
 
 import hashlib
+import logging
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ from venues.errors import NotSent, Refused, Unknown
 from venues.protocol import Venue
 from venues.types import OrderReport, OrderRequest, Prepared, Side
 
+log = logging.getLogger(__name__)
 S = OrderState
 PAPER = Account.Mode.PAPER
 # The settings that say for how long an order may rest: of real ones, of paper.
@@ -77,6 +79,9 @@ def submit(*, order_ids: Sequence[UUID], now: datetime) -> None:
             _finish(order.pk, S.REJECTED, f"Nothing was sent: {reason}", now=now)
         except Unknown as doubt:
             _doubt(order.pk, str(doubt), now=now)
+        except Exception as surprise:
+            log.exception("The answer for order %s cannot be understood", order.pk)
+            _doubt(order.pk, f"Something unforeseen happened: {type(surprise).__name__}", now=now)
         else:
             if order.mode == PAPER:
                 accepted.append((order.pk, report))
@@ -107,8 +112,8 @@ def _prepare_and_claim(order_ids: Sequence[UUID], *, now: datetime) -> list[Goin
             why = _refusal_now(order, switches, trips=trip, approved=approved, now=now)
             try:
                 going += [] if why else [_prepare(order, tape, known, now=now)]
-            except (Refused, LiveTradingOff, VaultClosed) as refusal:
-                why = str(refusal)
+            except (Refused, LiveTradingOff, VaultClosed, ValueError) as refusal:
+                why = str(refusal)  # one order that cannot be made holds nobody else up
             if why:
                 fills.release([order.pk])
                 orders.move(order, S.DENIED, sentence=why, now=now, reason=why)

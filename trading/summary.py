@@ -16,6 +16,7 @@ from risk.stops import open_trips
 from trading import exposure
 from trading.models import Entry, EquityPoint, Fill, Position, Posting
 from venues.money import ZERO, nearest_cents
+from venues.types import Settlement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +151,8 @@ def _percent(value: Decimal | None) -> float | None:
 
 
 def _fees(account_id: UUID) -> Decimal:
-    total: Decimal | None = Fill.objects.filter(account_id=account_id).aggregate(t=Sum("fee"))["t"]
+    kept = Fill.objects.filter(account_id=account_id).exclude(settlement=Settlement.FAILED.value)
+    total: Decimal | None = kept.aggregate(t=Sum("fee"))["t"]
     return total or ZERO
 
 

@@ -118,6 +118,7 @@ class Watch:
         if self.chain is not None:
             try:
                 self._store(self.chain.take(watched))
+                self.chain.stored()
             except Unreadable as problem:
                 self._failed["chain"] = str(problem)
         if self.push is not None:
@@ -182,8 +183,7 @@ class Watch:
         for token in tokens:
             try:
                 self._remember_past(token, now=now)
-                # It counts as of when it was asked for: its own time may be of its last change.
-                self._books[token] = replace(self._book(token), at=now)
+                self._books[token] = self._book(token, now=now)
             except Unreadable as problem:
                 self._failed[token] = str(problem)
         for book in self._books.values():
@@ -192,10 +192,15 @@ class Watch:
         catalogue.record_bids(self._books, now=now)
         return len(tokens)
 
-    def _book(self, token: str) -> Book:
-        """Return a book: as it was pushed, or as it is read where the push cannot be believed."""
+    def _book(self, token: str, *, now: datetime) -> Book:
+        """Return a book: as it was pushed, or as it is read where the push cannot be believed.
+
+        It counts as of when it was heard of or asked for: its own time may be of its last change.
+        """
         pushed = self.books.book(token) if self.books is not None else None
-        return self.public.book(token) if pushed is None else pushed
+        if pushed is None or self.books is None:
+            return replace(self.public.book(token), at=now)
+        return replace(pushed, at=now - timedelta(seconds=self.books.age(token)))
 
     def _heed_books(self, tokens: list[str]) -> None:
         """Follow these books, and take what their stream told of the markets themselves."""
@@ -290,4 +295,4 @@ class Watch:
 
 
 def _key(trade: Trade) -> tuple[str, str, str, int]:
-    return trade.transaction, trade.token, trade.side.value, trade.counter
+    return trade.transaction, trade.token, f"{trade.source} {trade.side.value}", trade.counter

@@ -26,3 +26,9 @@ class Unknown(VenueError):
 
 class Unreadable(VenueError):
     """A read that brought no good answer: no evidence of anything."""
+
+
+def kind_of(problem: Exception) -> str:
+    """Return what went wrong without any address: the status of an answer, or the error's kind."""
+    status = getattr(getattr(problem, "response", None), "status_code", None)
+    return f"status {status}" if status else type(problem).__name__

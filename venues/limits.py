@@ -6,9 +6,10 @@ Only speed depends on it. When the counters cannot be reached, each process coun
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol, cast
 
-from limits import RateLimitItem, RateLimitItemPerSecond
+import redis
+from limits import RateLimitItem
 from limits.errors import StorageError
 from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 
 STEP = 0.02  # seconds between two looks at a full counter
 READS_WAIT = 10.0  # seconds that a read may wait for its turn
+# With the counters: a Redis that does not answer must not keep an order, or a cancel, waiting.
+PATIENCE: dict[str, Any] = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
 WRITES_WAIT = 2.0  # an order that waits longer has lost its price
 
 
@@ -28,8 +31,8 @@ class Limits(Protocol):
     def wait(self, call: str, *, signer: str = "") -> None:
         """Return when the call may be made. Raises NotSent where that would take too long."""
 
-    def back_off(self, call: str, *, seconds: float) -> None:
-        """Let nobody make the call for a while: the venue has just asked for that."""
+    def back_off(self, call: str, *, seconds: float, signer: str = "") -> None:
+        """Let nobody, or not this signer, make the call for a while: the venue asked for that."""
 
 
 class NoLimits:
@@ -38,7 +41,7 @@ class NoLimits:
     def wait(self, call: str, *, signer: str = "") -> None:
         return
 
-    def back_off(self, call: str, *, seconds: float) -> None:
+    def back_off(self, call: str, *, seconds: float, signer: str = "") -> None:
         return
 
 
@@ -60,8 +63,10 @@ class SharedLimits:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._shared = SlidingWindowCounterRateLimiter(
-            storage_from_string(url, wrap_exceptions=True)
+            storage_from_string(url, wrap_exceptions=True, **PATIENCE)
         )
+        self._redis = redis.Redis.from_url(url.replace("redis+unix://", "unix://", 1), **PATIENCE)
+        self._paused: dict[str, float] = {}  # what this process was asked itself
         self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._venue, self._table, self._always, self._sleep = venue, table, always, sleep
         self._is_alone = False
@@ -69,7 +74,7 @@ class SharedLimits:
     def wait(self, call: str, *, signer: str = "") -> None:
         patience = READS_WAIT if call.startswith("GET ") else WRITES_WAIT
         left = patience
-        self._wait_out(call, patience)
+        self._wait_out(call, signer, patience)
         for name, window in (*self._always, *self._windows(call)):
             who = (name, signer) if name.endswith("signer") else (name,)
             while not self._hit(window, *who):
@@ -80,18 +85,35 @@ class SharedLimits:
                 self._sleep(STEP)
                 left -= STEP
 
-    def back_off(self, call: str, *, seconds: float) -> None:
-        """Remember a pause as a full window of its length."""
-        self._hit(_pause(seconds), "pause", call)
+    def back_off(self, call: str, *, seconds: float, signer: str = "") -> None:
+        """Remember until when nobody makes the call; a longer pause is not cut short."""
+        name, ends = self._pause(call, signer), time.monotonic() + seconds
+        self._paused[name] = max(self._paused.get(name, 0.0), ends)
+        try:
+            self._redis.set(name, "1", px=max(int(1000 * seconds), 1), nx=True) or (
+                self._redis.pexpire(name, int(1000 * seconds), gt=True)
+            )
+        except redis.RedisError as problem:
+            log.warning("Only this process knows of a pause: %s", type(problem).__name__)
 
-    def _wait_out(self, call: str, patience: float) -> None:
-        for seconds in PAUSES:
-            window = _pause(seconds)
-            if self._test(window, "pause", call):
-                continue
-            if seconds > patience:
-                raise NotSent(f"The venue asked not to be called with {call} for now.")
-            self._sleep(seconds)
+    def _wait_out(self, call: str, signer: str, patience: float) -> None:
+        left = max(self._left(self._pause(call, "")), self._left(self._pause(call, signer)))
+        if left > patience:
+            raise NotSent(f"The venue asked not to be called with {call} for {left:.0f} s.")
+        if left > 0:
+            self._sleep(left)
+
+    def _left(self, name: str) -> float:
+        """Return for how many seconds a pause still holds."""
+        own = self._paused.get(name, 0.0) - time.monotonic()
+        try:
+            shared = float(cast(int, self._redis.pttl(name))) / 1000
+        except redis.RedisError:
+            shared = 0.0
+        return max(own, shared, 0.0)
+
+    def _pause(self, call: str, signer: str) -> str:
+        return f"polymix:pause:{self._venue}:{call}:{signer}"
 
     def _windows(self, call: str) -> Sequence[tuple[str, RateLimitItem]]:
         known = [beginning for beginning in self._table if call.startswith(beginning)]
@@ -99,9 +121,6 @@ class SharedLimits:
 
     def _hit(self, window: RateLimitItem, *who: str) -> bool:
         return self._ask(lambda strategy: strategy.hit(window, self._venue, *who))
-
-    def _test(self, window: RateLimitItem, *who: str) -> bool:
-        return self._ask(lambda strategy: strategy.test(window, self._venue, *who))
 
     def _ask(self, question: Callable[[SlidingWindowCounterRateLimiter], bool]) -> bool:
         try:
@@ -113,12 +132,3 @@ class SharedLimits:
             return question(self._alone)
         self._is_alone = False
         return answer
-
-
-PAUSES = (1, 5, 30, 90, 300, 600)  # seconds; what a venue asks for is rounded up to one of them
-
-
-def _pause(seconds: float) -> RateLimitItem:
-    """Return the window that one call fills for so long."""
-    length = next((each for each in PAUSES if seconds <= each), PAUSES[-1])
-    return RateLimitItemPerSecond(1, length, namespace="POLYMIX-PAUSE")

@@ -154,4 +154,5 @@ class OrderReport:
     status: OrderStatus
     fills: tuple[FillReport, ...] = ()
     reason: str = ""
+    claimed: Decimal = Decimal(0)  # shares matched by the order's own row; its trades may lag
     evidence: Mapping[str, Any] = field(default_factory=dict)  # the venue's own words

@@ -89,6 +89,7 @@ class Watched:
 
     def store(self) -> None:
         ingest.store_trades(self.chain.take([self.wallet]))
+        self.chain.stored()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ MARGIN = timedelta(seconds=30)  # after the last moment at which the order could
 ANSWER = timedelta(seconds=10)  # how long a post may be on its way
 LOOKS_NEVER_SEEN = 3  # that prove absence of an order which nobody acknowledged
 LOOKS_ONCE_SEEN = 2  # that prove the end of one which the venue had taken
-GIVE_UP = timedelta(minutes=15)  # then a person decides; what is held stays held
+GIVE_UP = timedelta(minutes=15)  # of looks that prove nothing; then a person decides
 
 ACKNOWLEDGED = frozenset({S.DELAYED, S.LIVE, S.PARTIAL, S.CANCEL_PENDING})
 
@@ -27,20 +27,26 @@ def verdict(
     absences: Sequence[datetime],
     not_after: datetime,
     was_filled: bool,
+    is_short: bool,
     expires_at: datetime,
     now: datetime,
 ) -> OrderState | None:
     """Return the state that whole looks without a trace prove, or None while they prove none.
 
-    `absences` are the moments of such looks, oldest first, of every source and a healthy venue.
+    `absences` are the moments of such looks one after another, oldest first, of every source and a
+    healthy venue: a look that found the order begins anew. `is_short` says that the venue told of
+    more matched shares than its trades show: then nothing is over.
     """
+    if is_short:
+        return None
     if state in ACKNOWLEDGED or was_filled:
         if len(absences) < LOOKS_ONCE_SEEN:
             return None
-        return S.EXPIRED if now >= expires_at and state != S.UNKNOWN else S.CANCELED
+        ran_out = now >= expires_at and state not in (S.UNKNOWN, S.CANCEL_PENDING)
+        return S.EXPIRED if ran_out else S.CANCELED
     if state != S.UNKNOWN:
         return None
     late = not_after + ANSWER + MARGIN
     if len([each for each in absences if each > late]) >= LOOKS_NEVER_SEEN:
         return S.ABSENT
-    return S.MANUAL if now > not_after + GIVE_UP else None
+    return S.MANUAL if absences and now - absences[0] > GIVE_UP else None

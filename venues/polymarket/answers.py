@@ -5,6 +5,7 @@ be there, and only evidence settles it.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -41,6 +42,7 @@ REFUSALS = (
 # The order was taken and ended at once, with nothing matched.
 KILLS = ("fully filled or killed", "couldn't be fully filled", "no orders found to match with fak")
 DUPLICATE = "duplicated"
+SOME, ZERO = Decimal("0.000001"), Decimal(0)
 # The two modes of a 503 that are documented: nothing new is taken.
 CLOSED = ("cancel-only", "trading is currently disabled", "post-only mode")
 
@@ -54,7 +56,8 @@ TAKEN = {
 }
 LONGEST_WAIT = 600.0  # seconds, whatever a header says
 POST_ONLY_SECONDS = 120.0  # after a restart; copies of the venue's page disagree
-FINAL_STATUSES = (401, 403, 429)  # of this very post: it was turned away at the door
+TOO_MANY = 429
+FINAL_STATUSES = (401, 403, TOO_MANY)  # of this very post: it was turned away at the door
 
 
 def placed(status: int, body: bytes, *, order_id: str) -> OrderReport:
@@ -85,7 +88,13 @@ def _accepted(row: Mapping[str, Any] | None, words: str, *, order_id: str) -> Or
     word = str(row.get("status") or "").lower()
     if word not in TAKEN:
         raise Unknown(f"Polymarket took the order and says {word!r}, which is unknown.")
-    return OrderReport(venue_order_id=order_id, status=TAKEN[word], evidence=dict(row))
+    return OrderReport(
+        venue_order_id=order_id,
+        status=TAKEN[word],
+        # How much of it was matched is not said in a unit that can be relied on: some of it.
+        claimed=SOME if word == "matched" else ZERO,
+        evidence=dict(row),
+    )
 
 
 def _judged(words: str, row: Mapping[str, Any] | None, *, order_id: str) -> OrderReport:

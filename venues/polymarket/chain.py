@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from venues.errors import Unreadable
+from venues.errors import Unreadable, kind_of
 from venues.listening import Listener
 from venues.polymarket.eip712 import EXCHANGE_V3, NEG_RISK, STANDARD
 from venues.polymarket.parse import BadMessage, fill_counter, share_count, share_price
@@ -41,7 +41,7 @@ class ChainFill:
 
     block: int
     transaction: str
-    place: int  # of the log in its block
+    order: str  # its hash: once in a transaction, wherever a block puts the log
     wallet: str
     token: str
     side: Side
@@ -54,7 +54,7 @@ class ChainFill:
         return Trade(
             venue="polymarket",
             transaction=self.transaction,
-            counter=fill_counter(wallet=self.wallet, token=self.token, price=price, shares=shares),
+            counter=fill_counter(wallet=self.order, token=self.token, price=price, shares=shares),
             wallet=self.wallet,
             market=market,
             token=self.token,
@@ -80,7 +80,7 @@ def fill_of(row: Row) -> ChainFill:
         return ChainFill(
             block=int(row["blockNumber"], 16),
             transaction=str(row["transactionHash"])[:80],
-            place=int(row["logIndex"], 16),
+            order=str(topics[1])[:80],
             wallet="0x" + str(topics[2])[-40:].lower(),
             token=str(token),
             side=Side.SELL if side else Side.BUY,
@@ -182,7 +182,8 @@ class Node:
                 raise Unreadable(f"the node refuses {method}: {str(found['error'])[:200]}")
             return found["result"]
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as problem:
-            raise Unreadable(f"the node does not answer {method}: {problem}") from problem
+            # Never its address: it may carry a key.
+            raise Unreadable(f"the node does not answer {method}: {kind_of(problem)}") from None
 
     def _number(self, value: Any) -> int:
         try:

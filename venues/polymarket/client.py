@@ -6,7 +6,7 @@ Nothing here retries a write. What an answer means for the order is decided by i
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -31,6 +31,7 @@ TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 BODY = 5_000_000  # bytes of one answer
 PAGES = 100
 LAST_PAGE = "LTE="
+LONG_AGO = timedelta(hours=12)
 LOOK_BACK = 60  # seconds before an order was sent from which its trades are read
 MILLION = Decimal(1_000_000)
 NOT_THERE = 404
@@ -56,6 +57,11 @@ class PolymarketClient:
         self._keys, self._at, self._http, self._now = keys, at, http, now
         self._limits, self._timeout = limits or NoLimits(), timeout
         self._signed = SignedRequests(address=keys.wallet.owner, api=keys.api, now=now)
+
+    @property
+    def wallet(self) -> str:
+        """Return the address that holds the money."""
+        return self._keys.wallet.funder
 
     def prepare(self, request: OrderRequest) -> Prepared:
         if request.terms is None:
@@ -85,7 +91,7 @@ class PolymarketClient:
             raise NotSent(f"Polymarket cannot be reached: {_words(problem)}") from problem
         except httpx.HTTPError as problem:
             raise Unknown(f"Polymarket did not answer: {_words(problem)}") from problem
-        self._heed(answer, "POST /order")
+        self._heed(answer, "POST /order", signer=self._keys.wallet.owner)
         return answers.placed(answer.status_code, answer.content, order_id=prepared.venue_order_id)
 
     def cancel_order(self, request: OrderRequest, *, now: datetime) -> OrderReport:
@@ -102,6 +108,7 @@ class PolymarketClient:
             )
         except httpx.HTTPError as problem:
             raise Unknown(f"The cancel was not answered: {_words(problem)}") from problem
+        self._heed(answer, "DELETE /order", signer=self._keys.wallet.owner)
         cancelled = answers.is_cancelled(
             answer.status_code, answer.content, order_id=request.venue_order_id
         )
@@ -133,12 +140,16 @@ class PolymarketClient:
 
         An order that is neither open nor wholly filled is asked for by its own name too.
         """
+        old = [each for each in requests if now - each.sent_at > LONG_AGO]
+        requests = [each for each in requests if each not in old]
+        # One that is old would make the list of trades endless: it is asked for alone.
+        alone = {each.client_order_id: self.get_order_status(each, now=now) for each in old}
         if not requests:
-            return {}
+            return alone
         open_now = {str(row.get("id", "")).lower(): row for row in self.open_orders()}
         after = min(int(request.sent_at.timestamp()) for request in requests) - LOOK_BACK
         trades = list(self._pages("/data/trades", {"after": str(after)}))
-        found = {}
+        found = alone
         for request in requests:
             try:
                 report = report_of(request, open_now.get(request.venue_order_id), trades, now=now)
@@ -197,11 +208,14 @@ class PolymarketClient:
         row = self._get("/auth/ban-status/closed-only", {})
         return bool(isinstance(row, Mapping) and row.get("closed_only"))
 
-    def _heed(self, answer: httpx.Response, call: str) -> None:
-        """Stop calling for as long as the venue asks when it restarts or has had too much."""
+    def _heed(self, answer: httpx.Response, call: str, *, signer: str = "") -> None:
+        """Stop calling for as long as the venue asks: all of us when it restarts, one signer when
+        that one has had too much.
+        """
         wait = answers.asked_to_wait(answer.status_code, answer.headers, answer.content)
         if wait:
-            self._limits.back_off(call, seconds=wait)
+            who = signer if answer.status_code == answers.TOO_MANY else ""
+            self._limits.back_off(call, seconds=wait, signer=who)
 
     def _trades(self, request: OrderRequest) -> Iterator[Row]:
         after = int(request.sent_at.timestamp()) - LOOK_BACK
@@ -235,6 +249,7 @@ class PolymarketClient:
                 auth=self._signed if signed else None,
                 timeout=self._timeout,
             )
+            self._heed(answer, f"GET {path.split('/0x', maxsplit=1)[0]}")
             if or_none and (answer.status_code == NOT_THERE or not answer.content):
                 return None
             answer.raise_for_status()

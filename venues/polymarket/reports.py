@@ -152,8 +152,20 @@ def report_of(
         venue_order_id=request.venue_order_id,
         status=_status(request, order, filled=kept, ever=bool(fills), now=now),
         fills=fills,
-        evidence={"order": None if order is None else dict(order), "trades": len(fills)},
+        claimed=_claimed(order),
+        evidence={"order": None if order is None else _public(order), "trades": len(fills)},
     )
+
+
+def _claimed(order: Row | None) -> Decimal:
+    """Return what the order's own row says was matched: never booked, but never forgotten."""
+    given = None if order is None else order.get("size_matched")
+    return max(number(given, "size_matched"), ZERO) if given not in (None, "") else ZERO
+
+
+def _public(order: Row) -> dict[str, Any]:
+    """Return a row without the API key that it names as its owner."""
+    return {name: value for name, value in order.items() if "owner" not in name}
 
 
 def _status(

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 # One bad topic would end the whole subscription without a word: ask for nothing else.
 SUBSCRIBE = {"action": "subscribe", "subscriptions": [{"topic": "activity", "type": "trades"}]}
 AT_ONCE = 500  # tokens of one subscription; with more, snapshots have been seen to fail
-FRESH = 30.0  # seconds without a frame of a token after which its book is not believed
+FRESH = 10.0  # seconds without a frame of a token after which its book is not believed
 
 Row = Mapping[str, Any]
 
@@ -149,6 +149,12 @@ class BookPush(Listener):
                 at=found.at,
             )
 
+    def age(self, token: str) -> float:
+        """Return how many seconds ago a token's book was last heard of."""
+        with self._lock:
+            found = self._ladders.get(token)
+            return time.monotonic() - found.heard if found else FRESH
+
     def new_ticks(self) -> dict[str, Decimal]:
         """Return the tick sizes that changed since the last call, by token."""
         with self._lock:
@@ -185,6 +191,9 @@ class BookPush(Listener):
         kind = row.get("event_type")
         if kind == "book":
             whole = book(row)
+            known = self._ladders.get(whole.token)
+            if known is not None and whole.at < known.at:
+                return  # an old frame that came late
             self._ladders[whole.token] = _Ladder(
                 bids={level.price: level.shares for level in whole.bids},
                 asks={level.price: level.shares for level in whole.asks},
@@ -192,8 +201,11 @@ class BookPush(Listener):
                 heard=time.monotonic(),
             )
         elif kind == "price_change":
-            for change in row.get("price_changes") or ():
+            changes = row.get("price_changes") or ()
+            for change in changes:
                 self._change(change)
+            for change in {each.get("asset_id"): each for each in changes}.values():
+                self._compare(change)
         elif kind == "tick_size_change":
             token = text(row, "asset_id", most=160)
             self._ticks[token] = number(row.get("new_tick_size"), "new_tick_size")
@@ -211,9 +223,24 @@ class BookPush(Listener):
         else:
             side.pop(price, None)
         found.heard = time.monotonic()
+
+    def _compare(self, change: Row) -> None:
+        """Ask for the whole book again when the venue's best prices are not ours: a frame is
+        missing, or came twice.
+        """
+        token = str(change.get("asset_id"))
+        found = self._ladders.get(token)
+        if found is None:
+            return
+        for side, best, name in ((found.bids, max, "best_bid"), (found.asks, min, "best_ask")):
+            told = change.get(name)
+            if told in (None, "") or not 0 < number(told, name) < 1:
+                continue
+            if not side or best(side) != number(told, name):
+                self._again(token)
+                return
         if found.bids and found.asks and max(found.bids) >= min(found.asks):
-            # Crossed: a frame is missing. The next whole book is asked for.
-            self._again(str(change["asset_id"]))
+            self._again(token)
 
     def _again(self, token: str) -> None:
         self._ladders.pop(token, None)

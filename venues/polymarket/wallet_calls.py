@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from venues.errors import Refused, Unknown, Unreadable
+from venues.errors import Refused, Unknown, Unreadable, kind_of
 from venues.polymarket.auth import Keys
 from venues.polymarket.eip712 import BadHex, address, number
 
@@ -66,7 +66,8 @@ class WalletCalls:
             found = answer.json()["result"]
             return Decimal(int(found, 16)) / MILLION
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as problem:
-            raise Unreadable(f"the chain does not say what is held: {problem}") from problem
+            # Never the address of the node: it may carry a key.
+            raise Unreadable(f"the chain does not say what is held: {kind_of(problem)}") from None
 
     def redeem(self, condition: str) -> str:
         """Turn what a resolved market pays into pUSD; returns the transaction, once it is mined.

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import threading
 import time
 from typing import Any
 
@@ -10,11 +11,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, connection
 
 from markets import clock
+from trading import redemption
 from trading.keeping import Keeper, listen_to
+from trading.reconciliation import one_alone
 
 log = logging.getLogger("polymix.keep")
 
 STEP_SECONDS = 0.5
+REDEEM_SECONDS = 30
 
 
 class Command(BaseCommand):
@@ -31,6 +35,8 @@ class Command(BaseCommand):
             now=clock.database_now,
             listen=lambda credential: listen_to(credential, url=settings.POLYMARKET_WS_URL),
         )
+        redeeming = threading.Thread(target=_redeem, args=[stopping], name="redeem", daemon=True)
+        redeeming.start()  # beside the rest: the chain takes its time
         while not stopping:
             try:
                 keeper.step()
@@ -39,6 +45,18 @@ class Command(BaseCommand):
                 raise CommandError(f"The database was lost: {problem}") from problem
             time.sleep(STEP_SECONDS)
         keeper.close()
+
+
+def _redeem(stopping: list[bool]) -> None:
+    """Redeem what was won until the process stops; a redemption that is cut short is done again."""
+    try:
+        while not stopping:
+            with one_alone("redemptions"):
+                redemption.redeem_due(now=clock.database_now())
+            for _ in range(REDEEM_SECONDS):
+                time.sleep(0 if stopping else 1)
+    finally:
+        connection.close()
 
 
 def _only_one() -> None:
