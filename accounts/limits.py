@@ -26,4 +26,5 @@ def _limits(venue: str, tier: str, *, per_second: int, per_minute: int) -> Limit
         venue=venue,
         table=limits.table(tier),
         always=limits.always(per_second=per_second, per_minute=per_minute),
+        reads=limits.reads(per_second=per_second, per_minute=per_minute),
     )

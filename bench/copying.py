@@ -57,8 +57,10 @@ def signal(number: int, wallet: str) -> Signal:
     return ingest.close_signals(now=at + window, window=window, facts=lambda *_: FACTS)[0]
 
 
-def account(owner: User, name: str, wallet: str) -> Account:
-    made = open_account(owner=owner, name=name, now=START, starting_balance=Decimal(1_000_000))
+def account(owner: User, name: str, wallet: str, *, mode: str = "PAPER") -> Account:
+    made = open_account(
+        owner=owner, name=name, mode=mode, now=START, starting_balance=Decimal(1_000_000)
+    )
     made.profile.max_positions = 10_000
     made.profile.hourly_loss_limit = made.profile.daily_loss_limit = Decimal(900_000)
     made.profile.save()

@@ -146,9 +146,7 @@ def measure_event(folder: str) -> Result:
 
 
 def _real_account(owner: User, number: int) -> Account:
-    made = account(owner, f"real-{number}", WHALE)
-    Account.objects.filter(pk=made.pk).update(mode=Account.Mode.LIVE)
-    made.refresh_from_db()
+    made = account(owner, f"real-{number}", WHALE, mode=Account.Mode.LIVE)
     credential = credentials.store(account=made, keys=keys(number), now=NOW)
     steps = [Step(name=name, ok=True, says="") for name in credentials.NEEDED]
     credentials.record_proof(credential, steps, now=NOW)

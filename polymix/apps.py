@@ -65,6 +65,15 @@ def check_live_trading(**kwargs: Any) -> list[checks.CheckMessage]:
                 id="polymix.I001",
             )
         )
+    if settings.LIVE_TRADING and settings.LIVE_ORDER_LIFETIME_SECONDS < 240:
+        found.append(
+            checks.Error(
+                f"LIVE_ORDER_LIFETIME_SECONDS is {settings.LIVE_ORDER_LIFETIME_SECONDS}; "
+                "Polymarket takes no order that ends within three minutes.",
+                hint="Use 240 or more.",
+                id="polymix.E003",
+            )
+        )
     if settings.LIVE_TRADING and not 1 <= settings.SEND_SECONDS <= 60:
         found.append(
             checks.Error(

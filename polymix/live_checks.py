@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,9 +15,12 @@ from accounts.vault import VaultClosed
 from accounts.venues import client_of
 from markets import clock
 from markets.models import Feed
-from trading.models import Order, Redemption
+from risk.models import RiskState
+from trading.models import Fill, Order, Redemption
 from venues.errors import VenueError
+from venues.money import CENT
 from venues.polymarket.wallets import Kind
+from venues.types import Settlement
 from venues.words import dollars
 
 SKEW_SECONDS = 2.0  # more, and signatures may be refused
@@ -76,6 +80,7 @@ def _wallet(account: Account, credential: VenueCredential) -> Iterator[Finding]:
             fix="Try again; orders are in doubt meanwhile.",
         )
         return
+    yield from _books(account, cash)
     short = not allowed or min(allowed.values()) < max(cash, credentials.NOTHING)
     yield Finding(
         name=f"wallet of {account}",
@@ -90,6 +95,23 @@ def _wallet(account: Account, credential: VenueCredential) -> Iterator[Finding]:
         ok=not strangers,
         says=f"{len(resting)} rest at Polymarket, {len(strangers)} of them not from here",
         fix="Somebody trades this wallet elsewhere. Those orders are not counted in its limits.",
+    )
+
+
+def _books(account: Account, cash: Decimal) -> Iterator[Finding]:
+    """Compare wallet and books, when nothing is on its way between them."""
+    moving = Fill.objects.filter(account=account).exclude(
+        settlement__in=[each.value for each in Settlement if each.is_final]
+    )
+    waiting = Redemption.objects.filter(account=account, done_at__isnull=True)
+    if moving.exists() or waiting.exists():
+        return
+    booked = RiskState.objects.get(account=account).cash
+    yield Finding(
+        name=f"books of {account}",
+        ok=abs(booked - cash) < CENT,
+        says=f"the books say {dollars(booked)}, the wallet {dollars(cash)}",
+        fix="Money came or went by another way: prove the keys again, and the books follow it.",
     )
 
 

@@ -172,7 +172,7 @@ class LiveWorld:
         return sum((row["method"], row["path"]) == ("POST", "/order") for row in self.calls.rows)
 
 
-def bet(live: LiveWorld, wallet: Wallet, *, price: str, shares: str) -> None:
+def bet(live: LiveWorld, wallet: Wallet, *, price: str, shares: str, token: str = YES) -> None:
     """Let somebody else buy of what is offered."""
     live.venue.numbers += 1
     live.venue.exchange.place(
@@ -181,7 +181,7 @@ def bet(live: LiveWorld, wallet: Wallet, *, price: str, shares: str) -> None:
             key="whale",
             wallet=wallet,
             market=live.venue.market,
-            token=YES,
+            token=token,
             buy=True,
             price=Decimal(price),
             shares=Decimal(shares),

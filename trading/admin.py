@@ -21,6 +21,7 @@ from trading import (
     sending,
 )
 from trading.closing import CannotClose, close_position
+from trading.domain.order_state import OrderState
 from trading.models import (
     Approval,
     Decision,
@@ -47,10 +48,17 @@ class AccountAdmin(ModelAdmin):
         if "preset" in form.base_fields:
             choices = [(name, name) for name in PRESETS]
             form.base_fields["preset"] = forms.ChoiceField(choices=choices)
+        if obj is not None and "mode" in form.base_fields:
+            # Paper money never becomes real by an edit, nor real money paper.
+            real = [(mode, mode) for mode in ("APPROVAL", "LIVE")]
+            form.base_fields["mode"] = forms.ChoiceField(choices=real)
         return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["preset", "starting_balance"] if obj else []
+        if obj is None:
+            return []
+        kept = ["owner", "preset", "starting_balance"]
+        return [*kept, "mode"] if obj.is_paper else [*kept, "rehearsal"]
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
@@ -86,7 +94,7 @@ class OrderAdmin(ReadOnly):
     list_display = ["created_at", "account", "side", "outcome", "state", "shares", "filled_shares"]
     list_filter = ["state", "side", "account"]
     list_select_related = ["account", "outcome__market"]
-    actions = ["approve", "decline", "cancel"]
+    actions = ["approve", "decline", "cancel", "never_arrived", "is_over"]
 
     @admin.action(description="Approve these orders")
     def approve(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
@@ -102,6 +110,22 @@ class OrderAdmin(ReadOnly):
         for order in chosen:
             orders.cancel(order_id=order.pk, by=request.user.get_username(), now=clock.now())
         self.message_user(request, f"Asked to cancel {chosen.count()}; fills that came first stay.")
+
+    @admin.action(description="MANUAL: the wallet shows that it never arrived")
+    def never_arrived(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
+        self._decide(request, chosen, OrderState.ABSENT)
+
+    @admin.action(description="MANUAL: the wallet shows that it is over; booked fills stay")
+    def is_over(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
+        self._decide(request, chosen, OrderState.CANCELED)
+
+    def _decide(self, request: HttpRequest, chosen: QuerySet[Order], state: OrderState) -> None:
+        by, now = request.user.get_username(), clock.now()
+        done = sum(
+            orders.decide_manual(order_id=order.pk, state=state, by=by, now=now) for order in chosen
+        )
+        words = f"Decided {done} of {len(chosen)}; the others were not MANUAL, or had fills."
+        self.message_user(request, words)
 
     def _answer(
         self,

@@ -123,6 +123,9 @@ def _book(order: Order, risk: RiskState, report: FillReport) -> None:
         if report.settlement is not Settlement.CONFIRMED:
             _hold_proceeds(order, risk, _proceeds(fill))
     _shrink_reservation(order, risk)
+    if order.mode != Account.Mode.PAPER and _is_worse(order, report):
+        limit = f"{order.limit_price.normalize():f}"
+        _tell_strange(order, f"a match at {report.price.normalize():f} is beyond the limit {limit}")
     if order.filled_shares > order.shares and order.kind not in ("FOK", "FAK"):
         over = order.filled_shares - order.shares
         _tell_strange(order, f"{over:f} shares more were filled than were ordered")
@@ -136,6 +139,12 @@ def _book(order: Order, risk: RiskState, report: FillReport) -> None:
             at=report.at,
         )
     after_money_moved(risk, now=report.at)
+
+
+def _is_worse(order: Order, report: FillReport) -> bool:
+    if order.side == Side.BUY:
+        return report.price > order.limit_price
+    return report.price < order.limit_price
 
 
 def _tell_strange(order: Order, what: str) -> None:

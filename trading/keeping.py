@@ -45,6 +45,7 @@ class Keeper:
         stopping.cancel_stopped(now=now)
         sending.submit(order_ids=sending.unsent_real(now=now), now=now)
         reconciliation.doubt_lost_senders(now=now)
+        reconciliation.tell_doubts(now=now)
         for credential in found:
             with reconciliation.one_alone(f"account {credential.account_id}"):
                 self._hear(credential)

@@ -210,6 +210,16 @@ def _is_still(account: Account) -> tuple[int, int, int] | None:
 
 
 def _trial(credential: VenueCredential, *, now: datetime) -> Step:
+    stopped = stops.read_stops().words(
+        account_id=credential.account_id, whale="", venue=VENUE, entries=True
+    )
+    if stopped:
+        return Step(
+            name="trial order",
+            ok=False,
+            says=f"It was not placed: {stopped}",
+            fix="Take the stop back, or prove without a trial order.",
+        )
     outcome = (
         Outcome.objects.select_related("market")
         .filter(market__venue=VENUE, market__status="OPEN", market__tick__isnull=False)
@@ -224,16 +234,6 @@ def _trial(credential: VenueCredential, *, now: datetime) -> Step:
             ok=False,
             says="No market is known yet that a trial order could rest in.",
             fix="Wait until the catalogue is read, then prove again.",
-        )
-    stopped = stops.read_stops().words(
-        account_id=credential.account_id, whale="", venue=VENUE, entries=True
-    )
-    if stopped:
-        return Step(
-            name="trial order",
-            ok=False,
-            says=f"It was not placed: {stopped}",
-            fix="Take the stop back, or prove without a trial order.",
         )
     client = client_of(credential)
     return onboarding.trial(

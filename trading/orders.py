@@ -86,6 +86,7 @@ def request_for(order: Order) -> OrderRequest:
         sent_at=order.sent_at,
         expires_at=order.expires_at,
         kind=OrderKind(order.kind),
+        market=order.outcome.market.external_id,
         terms=order.outcome.market.terms,
         fee_rate=order.fee_rate,
         venue_order_id=order.venue_order_id,
@@ -209,6 +210,22 @@ def is_short(order: Order) -> bool:
         return False
     told: Decimal | None = order.fills.aggregate(total=Sum("shares"))["total"]
     return (told or ZERO) < order.claimed_shares
+
+
+def decide_manual(*, order_id: UUID, state: OrderState, by: str, now: datetime) -> bool:
+    """Let a person say what became of an order that evidence could not settle; returns whether it
+    counted. An order with fills did arrive.
+    """
+    with transaction.atomic():
+        lock_accounts([order_id])
+        order = lock(order_id)
+        if order.state != S.MANUAL or (state == S.ABSENT and order.filled_shares):
+            return False
+        why = f"{by} looked at the wallet and decided: {state.value}."
+        shown = {"filled_shares": str(order.filled_shares), "claimed": str(order.claimed_shares)}
+        move(order, state, sentence=why, reason=why, by=by, now=now, evidence=shown)
+        fills.release([order.pk])
+    return True
 
 
 def deny(*, order_id: UUID, why: str, now: datetime, by: str = "") -> bool:

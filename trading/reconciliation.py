@@ -91,7 +91,11 @@ def _reconcile(account_orders: Sequence[Order], *, now: datetime) -> None:
     try:
         venue = open_real_venue(venue=first.venue, account=first.account, to_send=False)
         asked = [order for order in account_orders if _is_of(order, venue.wallet)]
-        reports = venue.get_order_statuses([orders.request_for(order) for order in asked], now=now)
+        reports = venue.get_order_statuses(
+            [orders.request_for(order) for order in asked],
+            over={str(order.pk) for order in asked if order.state in FINAL},
+            now=now,
+        )
         healthy = (
             any(report.status is OrderStatus.GONE for report in reports.values())
             and venue.is_healthy()
@@ -100,7 +104,9 @@ def _reconcile(account_orders: Sequence[Order], *, now: datetime) -> None:
         log.warning("The orders of %s cannot be asked after: %s", first.account, problem)
         return
     for order in asked:
-        report = reports[str(order.pk)]
+        report = reports.get(str(order.pk))
+        if report is None:
+            continue
         with one_alone(f"order {order.pk}"):
             orders.apply_evidence(order_id=order.pk, report=report, now=now)
             if report.status is not OrderStatus.GONE:
@@ -159,12 +165,12 @@ def take_told(rows: Iterable[Mapping[str, Any]], *, account_id: UUID, now: datet
             account_id=account_id, venue_order_id__in=named
         ).select_related("outcome__market"):
             ours += 1
-            try:
-                report = told_report(orders.request_for(order), row, now=now)
-            except (BadMessage, ValueError) as problem:
-                log.warning("A row of the user stream cannot be read: %s", problem)
-                continue
-            with one_alone(f"order {order.pk}"):
+            with one_alone(f"what was told of order {order.pk}"):
+                try:
+                    report = told_report(orders.request_for(order), row, now=now)
+                except BadMessage as problem:
+                    log.warning("A row of the user stream cannot be read: %s", problem)
+                    continue
                 orders.apply_evidence(order_id=order.pk, report=report, now=now)
     return ours
 
@@ -182,6 +188,27 @@ def doubt_lost_senders(*, now: datetime) -> int:
                 why = "Its sender ended before an answer came."
                 orders.move(order, S.UNKNOWN, sentence=why, now=now)
     return len(lost)
+
+
+def tell_doubts(*, now: datetime) -> None:
+    """Tell a person, once, of each order whose outcome nobody could find out for a while."""
+    doubtful = Order.objects.filter(
+        state=S.UNKNOWN, submission__isnull=False, sent_at__lt=now - evidence.GIVE_UP
+    )
+    for order in doubtful:
+        told = Event.objects.filter(kind="order_in_doubt", payload__order=str(order.pk))
+        if not told.exists():
+            record(
+                kind="order_in_doubt",
+                account_id=order.account_id,
+                level="ACT",
+                sentence=(
+                    "An order was sent, and for fifteen minutes nobody could find out what became "
+                    "of it. Its money stays held; look at the wallet."
+                ),
+                payload={"order": str(order.pk)},
+                at=now,
+            )
 
 
 def _note_absence(order_id: UUID, report: OrderReport, *, now: datetime) -> None:

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Sum
 
 from accounts import credentials
+from accounts.limits import shared_limits
 from accounts.models import Account, VenueCredential
 from accounts.vault import VaultClosed
 from accounts.venues import http
@@ -22,8 +23,9 @@ from notifications.services import record
 from risk import stops
 from trading import settlement
 from trading.models import Redemption
-from venues.errors import VenueError
+from venues.errors import Unreadable, VenueError
 from venues.money import ZERO
+from venues.polymarket.public import Public
 from venues.polymarket.wallet_calls import ChainPlaces, WalletCalls
 from venues.words import dollars
 
@@ -74,6 +76,9 @@ def _redeem(row: Redemption, *, now: datetime) -> bool:
             for outcome in Outcome.objects.filter(market=row.market)
         ]
         if max(held, default=ZERO) < DUST:
+            if not row.transaction and not _was_redeemed(row, credential):
+                # Shares that left another way, or a node that lags: no money is booked for that.
+                raise Unreadable("the wallet holds no shares, and nothing says they were redeemed")
             settlement.pay_redeemed(row.account_id, row.market_id, now=now)
             _done(row, now=now)
             return True
@@ -87,6 +92,12 @@ def _redeem(row: Redemption, *, now: datetime) -> bool:
     except (VenueError, VaultClosed) as problem:
         _failed(row, str(problem), now=now)
     return False
+
+
+def _was_redeemed(row: Redemption, credential: VenueCredential) -> bool:
+    """Ask the public record for a redemption that we have no transaction of."""
+    public = Public(credentials.addresses(), client=http(), limits=shared_limits())
+    return public.was_redeemed(credential.address, row.market.external_id)
 
 
 def _done(row: Redemption, *, now: datetime) -> None:

@@ -51,6 +51,10 @@ RETURNING w.id
 """
 
 
+class NotNow(Exception):
+    """The venue takes no orders at this moment."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Going:
     """One order on its way, with all that its sending needs."""
@@ -112,6 +116,8 @@ def _prepare_and_claim(order_ids: Sequence[UUID], *, now: datetime) -> list[Goin
             why = _refusal_now(order, switches, trips=trip, approved=approved, now=now)
             try:
                 going += [] if why else [_prepare(order, tape, known, now=now)]
+            except NotNow:
+                continue  # it stays reserved, and is tried again until its time is over
             except (Refused, LiveTradingOff, VaultClosed, ValueError) as refusal:
                 why = str(refusal)  # one order that cannot be made holds nobody else up
             if why:
@@ -137,6 +143,8 @@ def _prepare(
     request = orders.request_for(order)
     credential = known.get(order.account_id)
     venue = orders.venue_for(order, tape, credential=credential)
+    if venue.waits_for() > 0:
+        raise NotNow
     prepared = venue.prepare(request)
     return Going(
         order=order,

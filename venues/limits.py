@@ -6,7 +6,7 @@ Only speed depends on it. When the counters cannot be reached, each process coun
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import redis
 from limits import RateLimitItem
@@ -31,6 +31,9 @@ class Limits(Protocol):
     def wait(self, call: str, *, signer: str = "") -> None:
         """Return when the call may be made. Raises NotSent where that would take too long."""
 
+    def left(self, call: str, *, signer: str = "") -> float:
+        """Return for how many seconds the venue asked not to be called."""
+
     def back_off(self, call: str, *, seconds: float, signer: str = "") -> None:
         """Let nobody, or not this signer, make the call for a while: the venue asked for that."""
 
@@ -41,6 +44,9 @@ class NoLimits:
     def wait(self, call: str, *, signer: str = "") -> None:
         return
 
+    def left(self, call: str, *, signer: str = "") -> float:
+        return 0.0
+
     def back_off(self, call: str, *, seconds: float, signer: str = "") -> None:
         return
 
@@ -49,8 +55,9 @@ class SharedLimits:
     """Sliding windows that all processes of this server share.
 
     `venue` tells the counts of one place from those of another. `table` names the windows of a
-    call by its longest known beginning; `always` holds those that count every call. A window whose
-    name ends in `signer` is kept for each signer.
+    call by its longest known beginning; `always` holds those that count every call, `reads` those
+    that count reads alone and so leave room for orders. A window whose name ends in `signer` is
+    kept for each signer.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class SharedLimits:
         venue: str,
         table: Mapping[str, Sequence[tuple[str, RateLimitItem]]],
         always: Sequence[tuple[str, RateLimitItem]] = (),
+        reads: Sequence[tuple[str, RateLimitItem]] = (),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._shared = SlidingWindowCounterRateLimiter(
@@ -68,14 +76,16 @@ class SharedLimits:
         self._redis = redis.Redis.from_url(url.replace("redis+unix://", "unix://", 1), **PATIENCE)
         self._paused: dict[str, float] = {}  # what this process was asked itself
         self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._venue, self._table, self._always, self._sleep = venue, table, always, sleep
+        self._venue, self._table, self._sleep = venue, table, sleep
+        self._always, self._reads = always, reads
         self._is_alone = False
 
     def wait(self, call: str, *, signer: str = "") -> None:
         patience = READS_WAIT if call.startswith("GET ") else WRITES_WAIT
         left = patience
         self._wait_out(call, signer, patience)
-        for name, window in (*self._always, *self._windows(call)):
+        reads = self._reads if call.startswith("GET ") else ()
+        for name, window in (*self._always, *reads, *self._windows(call)):
             who = (name, signer) if name.endswith("signer") else (name,)
             while not self._hit(window, *who):
                 if left <= 0:
@@ -96,8 +106,12 @@ class SharedLimits:
         except redis.RedisError as problem:
             log.warning("Only this process knows of a pause: %s", type(problem).__name__)
 
+    def left(self, call: str, *, signer: str = "") -> float:
+        """Return for how many seconds a pause of everybody, or of this signer, still holds."""
+        return max(self._left(self._pause(call, "")), self._left(self._pause(call, signer)))
+
     def _wait_out(self, call: str, signer: str, patience: float) -> None:
-        left = max(self._left(self._pause(call, "")), self._left(self._pause(call, signer)))
+        left = self.left(call, signer=signer)
         if left > patience:
             raise NotSent(f"The venue asked not to be called with {call} for {left:.0f} s.")
         if left > 0:
@@ -107,7 +121,7 @@ class SharedLimits:
         """Return for how many seconds a pause still holds."""
         own = self._paused.get(name, 0.0) - time.monotonic()
         try:
-            shared = float(cast(int, self._redis.pttl(name))) / 1000
+            shared = float(self._redis.pttl(name)) / 1000
         except redis.RedisError:
             shared = 0.0
         return max(own, shared, 0.0)

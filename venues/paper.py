@@ -74,6 +74,9 @@ class PaperVenue:
         self._taken_from_books = taken_from_books
         self._matched = matched
 
+    def waits_for(self) -> float:
+        return 0.0
+
     def prepare(self, request: OrderRequest) -> Prepared:
         """Name the order. Raises Refused for one that no exchange would take."""
         if not 0 < request.limit_price < 1:

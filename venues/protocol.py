@@ -12,6 +12,9 @@ class Venue(Protocol):
 
     name: str
 
+    def waits_for(self) -> float:
+        """Return for how many seconds the venue takes no orders; 0 when it does."""
+
     def prepare(self, request: OrderRequest) -> Prepared:
         """Fix what will be sent, and by what name the venue will know it. Sends nothing.
 

@@ -98,6 +98,20 @@ class Print:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usd:
+    """An amount of dollars to spend."""
+
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """A number of shares."""
+
+    count: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What a market takes."""
 
@@ -122,6 +136,8 @@ class OrderRequest:
     kind: OrderKind = OrderKind.GTD
     post_only: bool = False
     terms: Terms | None = None  # of its market, as far as they are known
+    market: str = ""  # the venue's own name of it
+    amount: Usd | Shares | None = None  # of an order that takes at once; else its `shares`
     fee_rate: Decimal = Decimal(0)  # fee = shares x rate x price x (1 - price)
     venue_order_id: str = ""  # once it is known
 

@@ -7,14 +7,13 @@ from decimal import Decimal
 import pytest
 from django.test import override_settings
 
-from accounts.models import Account
 from risk import services
 from risk.models import RiskProfile, RiskState
 from tests.world import FACTS, NOBODY, OTHER_WHALE, WHALE, World, assert_invariants, trade
 from trading import copying, orders, sending
 from trading.models import Decision, Fill, Order, Position
 from venues.types import Side
-from whales.models import Signal, Whale, WhaleScore, WhaleTrade
+from whales.models import Follow, Signal, Whale, WhaleScore, WhaleTrade
 
 
 def test_the_published_best_case_is_copied_for_its_printed_size(world: World):
@@ -308,19 +307,25 @@ def test_an_earned_score_is_used_only_when_it_was_known(world: World):
     assert not decision.assumed
 
 
+def real(world: World, mode: str) -> None:
+    """Let an account for real money follow the whale, and nobody else."""
+    Follow.objects.all().delete()
+    world.follow(world.open("Real", mode=mode))
+
+
 @pytest.mark.parametrize("mode", ["LIVE", "APPROVAL"])
 def test_live_trading_off_refuses_every_live_account(world: World, mode):
-    Account.objects.update(mode=mode)
+    real(world, mode)
 
     world.copy(world.signal(trade(at=world.now)))
 
-    assert world.decision().reason == "LIVE_OFF"
+    assert world.decision(world.accounts[-1]).reason == "LIVE_OFF"
     assert not Order.objects.exists()
 
 
 @override_settings(LIVE_TRADING=True)
 def test_a_live_order_reaches_no_venue_while_none_is_connected(world: World):
-    Account.objects.update(mode="LIVE")
+    real(world, "LIVE")
 
     world.copy(world.signal(trade(at=world.now)))
 

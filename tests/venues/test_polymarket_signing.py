@@ -22,10 +22,10 @@ from polymarket.environments import PRODUCTION
 from sandbox.serving import serving
 from tests.sandbox.polymarket_world import KEY, NEG, V3, YES, PolymarketWorld, environment
 from venues.polymarket import signing, wallets
-from venues.polymarket.amounts import BadOrder, Shares, Usd, limit_amounts, market_amounts
+from venues.polymarket.amounts import BadOrder, limit_amounts, market_amounts
 from venues.polymarket.auth import ApiKey, BadKey, Keys, Wallet, address_of
 from venues.secrets import Secret
-from venues.types import OrderKind, OrderRequest, Side, Terms
+from venues.types import OrderKind, OrderRequest, Shares, Side, Terms, Usd
 
 OWNER = address_of(Secret(KEY))
 DERIVED = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from math import gcd
 
-from venues.types import Side, Terms
+from venues.types import Shares, Side, Terms, Usd
 
 MILLION = 1_000_000
 MIN_MARKETABLE = Decimal(1)  # USD of an order to buy that takes at once
@@ -17,20 +17,6 @@ ZERO = Decimal(0)
 
 class BadOrder(ValueError):
     """An order that the venue would not take; the text says what it would."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usd:
-    """An amount of dollars to spend."""
-
-    amount: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shares:
-    """A number of shares."""
-
-    count: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

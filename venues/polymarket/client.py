@@ -5,7 +5,7 @@ Nothing here retries a write. What an answer means for the order is decided by i
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -62,6 +62,10 @@ class PolymarketClient:
     def wallet(self) -> str:
         """Return the address that holds the money."""
         return self._keys.wallet.funder
+
+    def waits_for(self) -> float:
+        """Return for how many seconds the exchange takes no order of this wallet."""
+        return self._limits.left("POST /order", signer=self._keys.wallet.owner)
 
     def prepare(self, request: OrderRequest) -> Prepared:
         if request.terms is None:
@@ -125,38 +129,52 @@ class PolymarketClient:
 
     def get_order_status(self, request: OrderRequest, *, now: datetime) -> OrderReport:
         """Report an order by the list of open ones and by its trades. Raises Unreadable."""
-        order = self._get(f"/data/order/{request.venue_order_id}", {}, or_none=True)
-        if order is not None and not isinstance(order, Mapping):
+        return self._report(request, self._row(request), list(self._trades(request)), now)
+
+    def _row(self, request: OrderRequest) -> Mapping[str, Any] | None:
+        """Return the order's own row, while the venue has one."""
+        row = self._get(f"/data/order/{request.venue_order_id}", {}, or_none=True)
+        if row is not None and not isinstance(row, Mapping):
             raise Unreadable("an order was answered with something else")
+        return row or None
+
+    def _report(
+        self,
+        request: OrderRequest,
+        row: Mapping[str, Any] | None,
+        trades: Sequence[Row],
+        now: datetime,
+    ) -> OrderReport:
         try:
-            return report_of(request, order or None, self._trades(request), now=now)
-        except (BadMessage, ValueError) as problem:
+            return report_of(request, row, trades, now=now)
+        except (BadMessage, ValueError, TypeError, AttributeError, ArithmeticError) as problem:
             raise Unreadable(f"the order cannot be read: {problem}") from problem
 
     def get_order_statuses(
-        self, requests: Sequence[OrderRequest], *, now: datetime
+        self, requests: Sequence[OrderRequest], *, over: Collection[str] = (), now: datetime
     ) -> dict[str, OrderReport]:
         """Report many orders by two reads, by their client order ids. Raises Unreadable.
 
-        An order that is neither open nor wholly filled is asked for by its own name too.
+        An order that is not open and not wholly filled is asked for by its own name too, but for
+        those that are `over` for us. One that cannot be read is left out, and costs no other.
         """
-        old = [each for each in requests if now - each.sent_at > LONG_AGO]
-        requests = [each for each in requests if each not in old]
-        # One that is old would make the list of trades endless: it is asked for alone.
-        alone = {each.client_order_id: self.get_order_status(each, now=now) for each in old}
-        if not requests:
-            return alone
-        open_now = {str(row.get("id", "")).lower(): row for row in self.open_orders()}
-        after = min(int(request.sent_at.timestamp()) for request in requests) - LOOK_BACK
-        trades = list(self._pages("/data/trades", {"after": str(after)}))
-        found = alone
+        found: dict[str, OrderReport] = {}
+        recent = [each for each in requests if now - each.sent_at <= LONG_AGO]
+        rows = {str(row.get("id", "")).lower(): row for row in self.open_orders()}
+        after = min((int(each.sent_at.timestamp()) for each in recent), default=0) - LOOK_BACK
+        trades = list(self._pages("/data/trades", {"after": str(after)})) if recent else []
         for request in requests:
             try:
-                report = report_of(request, open_now.get(request.venue_order_id), trades, now=now)
-            except (BadMessage, ValueError) as problem:
-                raise Unreadable(f"an order cannot be read: {problem}") from problem
-            if report.status is OrderStatus.GONE:
-                report = self.get_order_status(request, now=now)
+                # An old one would make the list of everybody's trades endless: it is asked alone.
+                if request in recent:
+                    report = self._report(request, rows.get(request.venue_order_id), trades, now)
+                    if report.status is OrderStatus.GONE and request.client_order_id not in over:
+                        report = self._report(request, self._row(request), trades, now)
+                else:
+                    report = self.get_order_status(request, now=now)
+            except Unreadable as problem:
+                log.warning("Order %s cannot be read: %s", request.venue_order_id, problem)
+                continue
             found[request.client_order_id] = report
         return found
 
@@ -218,8 +236,12 @@ class PolymarketClient:
             self._limits.back_off(call, seconds=wait, signer=who)
 
     def _trades(self, request: OrderRequest) -> Iterator[Row]:
-        after = int(request.sent_at.timestamp()) - LOOK_BACK
-        yield from self._pages("/data/trades", {"asset_id": request.token, "after": str(after)})
+        # By market, never by token: a maker's fill is listed under the token of its taker, which is
+        # the other one where both bought.
+        asked = {"after": str(int(request.sent_at.timestamp()) - LOOK_BACK)}
+        if request.market:
+            asked["market"] = request.market
+        yield from self._pages("/data/trades", asked)
 
     def _pages(self, path: str, asked: Mapping[str, str]) -> Iterator[Row]:
         cursor = ""

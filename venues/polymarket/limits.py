@@ -58,11 +58,18 @@ def table(tier: str) -> dict[str, Sequence[Window]]:
     }
 
 
-def always(*, per_second: int, per_minute: int) -> Sequence[Window]:
+def always(*, per_second: int, per_minute: int, part: str = "all") -> Sequence[Window]:
     """Return the windows that count every call of this server; 0 for none."""
     found: list[Window] = []
     if per_second:
-        found.append(("second", RateLimitItemPerSecond(per_second, 1, namespace="POLYMARKET")))
+        second = RateLimitItemPerSecond(per_second, 1, namespace="POLYMARKET")
+        found.append((f"{part} a second", second))
     if per_minute:
-        found.append(("minute", RateLimitItemPerMinute(per_minute, 1, namespace="POLYMARKET")))
+        minute = RateLimitItemPerMinute(per_minute, 1, namespace="POLYMARKET")
+        found.append((f"{part} a minute", minute))
     return found
+
+
+def reads(*, per_second: int, per_minute: int) -> Sequence[Window]:
+    """Return the windows of reads alone: four fifths, the rest is for orders and cancels."""
+    return always(per_second=per_second * 4 // 5, per_minute=per_minute * 4 // 5, part="reads")

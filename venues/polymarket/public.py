@@ -99,6 +99,14 @@ class Public:
         rows = [row for page in self._pages(f"{self._at.data}/v2/trades", asked) for row in page]
         return _readable(reversed(rows), data_api_trade)
 
+    def was_redeemed(self, wallet: str, market: str) -> bool:
+        """Tell whether a wallet turned its shares of a market into money, by whomever."""
+        asked = {"user": wallet, "type": "REDEEM", "condition": market, "limit": LISTED}
+        rows = _rows(self._get(f"{self._at.data}/v2/activity", asked), "data")
+        return any(
+            row.get("type") == "REDEEM" and row.get("condition_id") == market for row in rows
+        )
+
     def listings(self, markets: Sequence[str]) -> list[Listing]:
         """Return what the catalogue says of markets by condition id, open and closed ones."""
         found: list[Listing] = []

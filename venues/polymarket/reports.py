@@ -11,7 +11,7 @@ from typing import Any
 
 from venues import money
 from venues.polymarket.fees import taker_fee
-from venues.polymarket.parse import BadMessage, clean, number, text, unix_time
+from venues.polymarket.parse import MAX_SHARES, BadMessage, clean, number, text, unix_time
 from venues.types import FillReport, OrderReport, OrderRequest, OrderStatus, Settlement
 
 ZERO, ONE = Decimal(0), Decimal(1)
@@ -43,19 +43,35 @@ def fills_of(request: OrderRequest, trades: Iterable[Row]) -> tuple[FillReport, 
 
 def fills_in(request: OrderRequest, row: Row) -> list[FillReport]:
     """Return what one trade is of an order: as its taker, or as one of its makers."""
-    makers = [each for each in row.get("maker_orders") or () if isinstance(each, Mapping)]
+    makers = _makers(row)
     found = []
     if row.get("taker_order_id") == request.venue_order_id:
         found.append(_taken(request, row, makers))
     for maker in makers:
         if maker.get("order_id") == request.venue_order_id:
-            found.append(_made(row, maker))
+            found.append(_made(request, row, maker))
     return found
+
+
+def _makers(row: Row) -> list[Row]:
+    given = row.get("maker_orders") or []
+    if not isinstance(given, list):
+        raise BadMessage("maker_orders is no list")
+    return [each for each in given if isinstance(each, Mapping)]
+
+
+def _check_token(request: OrderRequest, token: Any) -> None:
+    """Refuse a fill of another outcome than the order's: YES is never NO."""
+    if token not in (None, "", request.token):
+        raise BadMessage(
+            f"the order's fill is of the token {str(token)[:20]}, which is another one"
+        )
 
 
 def _taken(request: OrderRequest, row: Row, makers: list[Row]) -> FillReport:
     """Read a taker's fill; with several makers its price is the average of theirs."""
     token, shares = text(row, "asset_id", most=160), number(row.get("size"), "size")
+    _check_token(request, token)
     legs = [_leg(maker, token) for maker in makers if maker.get("asset_id")]
     if not legs or sum(count for count, _ in legs) != shares:
         legs = [(shares, number(row.get("price"), "price"))]
@@ -74,14 +90,15 @@ def _leg(maker: Row, token: str) -> tuple[Decimal, Decimal]:
     return count, price if maker["asset_id"] == token else ONE - price
 
 
-def _made(row: Row, maker: Row) -> FillReport:
+def _made(request: OrderRequest, row: Row, maker: Row) -> FillReport:
+    _check_token(request, maker.get("asset_id"))
     count = number(maker.get("matched_amount"), "matched_amount")
     dollars = count * number(maker.get("price"), "price")
     return _fill(row, role=f"maker:{maker['order_id']}", shares=count, dollars=dollars, fee=ZERO)
 
 
 def _fill(row: Row, *, role: str, shares: Decimal, dollars: Decimal, fee: Decimal) -> FillReport:
-    if shares <= 0 or not 0 < dollars < shares:
+    if not 0 < shares <= MAX_SHARES or not 0 < dollars < shares:
         raise BadMessage(f"{shares} shares for {dollars} dollars is no trade")
     return FillReport(
         venue_fill_id=f"{text(row, 'id', most=120)}:{role}",
@@ -121,12 +138,12 @@ def _transaction(row: Row) -> str:
 
 def order_names(row: Row) -> set[str]:
     """Return the names of all orders that a row of the user stream is about."""
-    makers = row.get("maker_orders")
-    legs = [each for each in makers if isinstance(each, Mapping)] if makers else []
-    named = {row.get("taker_order_id"), *(each.get("order_id") for each in legs)}
+    given = row.get("maker_orders")
+    legs = [each for each in given if isinstance(each, Mapping)] if isinstance(given, list) else []
+    named = [row.get("taker_order_id"), *(each.get("order_id") for each in legs)]
     if row.get("event_type") == "order":
-        named.add(row.get("id"))
-    return {str(each) for each in named if each}
+        named.append(row.get("id"))
+    return {each for each in named if isinstance(each, str) and each}
 
 
 def told_report(request: OrderRequest, row: Row, *, now: datetime) -> OrderReport:

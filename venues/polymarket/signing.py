@@ -8,10 +8,10 @@ from datetime import datetime
 import orjson
 
 from venues.polymarket import amounts, eip712
-from venues.polymarket.amounts import Amounts, Shares
+from venues.polymarket.amounts import Amounts
 from venues.polymarket.auth import Keys, sign
 from venues.polymarket.eip712 import DEPOSIT_WALLET, NOTHING, OrderFields, domain_of
-from venues.types import OrderKind, OrderRequest, Side, Terms
+from venues.types import OrderKind, OrderRequest, Shares, Side, Terms
 
 SALT_BITS = 53  # the venue reads it as a JSON number
 SALT_KEY = b"polymix order salt"  # names what is derived; the intent's id is random enough
@@ -71,7 +71,7 @@ def _amounts(request: OrderRequest, *, terms: Terms) -> Amounts:
         return amounts.market_amounts(
             side=request.side,
             limit=request.limit_price,
-            amount=Shares(count=request.shares),
+            amount=request.amount or Shares(count=request.shares),
             terms=terms,
         )
     return amounts.limit_amounts(

@@ -134,15 +134,16 @@ def _books() -> Iterator[Finding]:
         name="orders in doubt",
         ok=not doubt,
         says=str(doubt),
-        fix="Open them in the admin; their money stays held until they are settled.",
+        fix="UNKNOWN ones wait for evidence; of MANUAL ones the admin lets you say what is true.",
     )
 
 
 def _differs(state: RiskState) -> bool:
     books = ledger_sums(state.account_id)
     held = state.account.reservations.filter(state="HELD").aggregate(t=Sum("amount"))["t"] or 0
-    today = state.account.decisions.filter(accepted=True, side="BUY", at__gte=state.day)
-    return (books["CASH"], books["POSITIONS"], held, today.count() if state.day else 0) != (
+    copied = state.account.decisions.filter(accepted=True, side="BUY")
+    today = copied.filter(at__gte=state.day) if state.day else copied.none()
+    return (books["CASH"], books["POSITIONS"], held, today.count()) != (
         state.cash,
         state.committed,
         state.reserved,
