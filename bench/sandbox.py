@@ -7,24 +7,27 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
-from coincurve import PrivateKey
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from bench.result import Result
 from sandbox.exchanges import FundedUser, Sandbox
-from sandbox.polymarket import signing
-from sandbox.polymarket.signing import Domain, SignedOrder
+from venues.polymarket.auth import ApiKey, Keys, SignedRequests, key_request_headers
+from venues.polymarket.signing import signed_order
+from venues.polymarket.wallets import wallet_of
+from venues.secrets import Secret
+from venues.types import OrderKind, OrderRequest, Side, Terms
 
 SEED, PORT = 11, 18700
 EACH = 300  # orders to each exchange
 LINES = 8  # requests on their way at once
 ROOT = Path(__file__).resolve().parent.parent
-ZERO = "0x" + "00" * 32
+TERMS = Terms(tick=Decimal("0.01"), min_shares=Decimal(5), neg_risk=False, protocol="v1")
 
 
 def measure(folder: str) -> Result:
@@ -112,15 +115,8 @@ def _kalshi(user: FundedUser, ticker: str) -> list[httpx.Request]:
 async def _polymarket(
     client: httpx.AsyncClient, user: FundedUser, token: str
 ) -> list[httpx.Request]:
-    url, key = f"http://127.0.0.1:{PORT}", PrivateKey(bytes.fromhex(user.wallet_key[2:]))
-    stamp = str(int(time.time()))
-    digest = signing.key_request_digest(address=user.wallet, timestamp=stamp, nonce=0)
-    headers = {
-        "POLY_ADDRESS": user.wallet,
-        "POLY_TIMESTAMP": stamp,
-        "POLY_NONCE": "0",
-        "POLY_SIGNATURE": _signature(key, digest),
-    }
+    url = f"http://127.0.0.1:{PORT}"
+    headers = key_request_headers(Secret(user.wallet_key), now=datetime.now(UTC))
     creds = (await client.post(f"{url}/auth/api-key", headers=headers)).json()
     return [_order(url, user, token, creds, number=number) for number in range(EACH)]
 
@@ -128,53 +124,28 @@ async def _polymarket(
 def _order(
     url: str, user: FundedUser, token: str, creds: dict[str, str], *, number: int
 ) -> httpx.Request:
-    key = PrivateKey(bytes.fromhex(user.wallet_key[2:]))
-    domain = Domain(contract=signing.STANDARD, version="2")
-    signed = SignedOrder(
-        salt=number + 1,
-        maker=user.wallet,
-        signer=user.wallet,
-        token=int(token),
-        maker_amount=50_000,
-        taker_amount=5_000_000,
-        side=0,
-        signature_type=0,
-        timestamp=round(time.time() * 1000),
-        metadata=ZERO,
-        builder=ZERO,
-    )
-    order = {
-        "salt": signed.salt,
-        "maker": signed.maker,
-        "signer": signed.signer,
-        "tokenId": token,
-        "makerAmount": str(signed.maker_amount),
-        "takerAmount": str(signed.taker_amount),
-        "side": "BUY",
-        "signatureType": 0,
-        "timestamp": str(signed.timestamp),
-        "expiration": "0",
-        "metadata": ZERO,
-        "builder": ZERO,
-        "signature": _signature(key, signing.order_digest(signed, domain)),
-    }
-    body = json.dumps(
-        {"order": order, "owner": creds["apiKey"], "orderType": "GTC", "deferExec": False},
-        separators=(",", ":"),
-    ).encode()
-    stamp = str(int(time.time()))
-    headers = {
-        "POLY_ADDRESS": user.wallet,
-        "POLY_TIMESTAMP": stamp,
-        "POLY_API_KEY": creds["apiKey"],
-        "POLY_PASSPHRASE": creds["passphrase"],
-        "POLY_SIGNATURE": signing.request_signature(
-            creds["secret"], timestamp=stamp, method="POST", path="/order", body=body
+    """Return one order as our own adapter sends it."""
+    now = datetime.now(UTC)
+    keys = Keys(
+        wallet=wallet_of(user.wallet, user.wallet),
+        private_key=Secret(user.wallet_key),
+        api=ApiKey(
+            key=creds["apiKey"],
+            secret=Secret(creds["secret"]),
+            passphrase=Secret(creds["passphrase"]),
         ),
-    }
-    return httpx.Request("POST", f"{url}/order", content=body, headers=headers)
-
-
-def _signature(key: PrivateKey, digest: bytes) -> str:
-    raw = key.sign_recoverable(digest, hasher=None)
-    return "0x" + (raw[:64] + bytes([raw[64] + 27])).hex()
+    )
+    asked = OrderRequest(
+        client_order_id=f"bench-{number}",
+        token=token,
+        side=Side.BUY,
+        limit_price=Decimal("0.01"),
+        shares=Decimal(5),
+        sent_at=now,
+        expires_at=now,
+        kind=OrderKind.GTC,
+    )
+    body = signed_order(asked, keys=keys, terms=TERMS).body
+    request = httpx.Request("POST", f"{url}/order", content=body)
+    signed = SignedRequests(address=keys.wallet.owner, api=keys.api, now=lambda: now)
+    return next(signed.auth_flow(request))
