@@ -19,7 +19,18 @@ from venues.polymarket.client import PolymarketClient
 from venues.polymarket.onboarding import Places
 from venues.polymarket.public import Addresses
 from venues.secrets import Secret
-from venues.types import Book, FillReport, Level, OrderRequest, Side, Terms
+from venues.types import (
+    Book,
+    FillReport,
+    Level,
+    OrderKind,
+    OrderRequest,
+    OrderStatus,
+    Shares,
+    Side,
+    Terms,
+    Usd,
+)
 
 TERMS = Terms(tick=Decimal("0.01"), min_shares=Decimal(5), neg_risk=False, protocol="v1")
 OWNER = address_of(Secret(KEY))
@@ -210,3 +221,47 @@ def test_the_name_of_an_order_follows_its_terms():
     }
 
     assert len(names) == 3
+
+
+class TestOrdersThatTakeAtOnce:
+    """FAK and FOK on the sandbox, with a hard limit, of dollars and of shares."""
+
+    @pytest.fixture
+    def harness(self):
+        world = PolymarketWorld()
+        with serving(world.app) as url:
+            yield OnSandbox(world, url)
+
+    def at_once(self, harness: OnSandbox, kind: OrderKind, **changes):
+        request = replace(harness.request(limit="0.50"), kind=kind, **changes)
+        named, report = harness.place(request)
+        return report, harness.venue.get_order_status(named, now=harness.later())
+
+    @pytest.mark.parametrize("kind", [OrderKind.FAK, OrderKind.FOK])
+    def test_dollars_buy_what_they_can_and_never_cost_more(self, harness, kind):
+        harness.offer("0.40", "1000")
+
+        report, found = self.at_once(harness, kind, amount=Usd(amount=Decimal("10.30")))
+
+        spent = sum(fill.dollars for fill in found.fills)
+        assert spent <= Decimal("10.30")
+        assert sum(fill.shares for fill in found.fills) > 20  # cheaper than the limit: more of them
+        assert report.status is OrderStatus.LIVE  # taken; its trades tell the rest
+
+    @pytest.mark.parametrize("kind", [OrderKind.FAK, OrderKind.FOK])
+    def test_nothing_there_ends_it_without_a_fill(self, harness, kind):
+        harness.offer("0.51", "1000")  # beyond the limit
+
+        report, found = self.at_once(harness, kind, amount=Shares(count=Decimal(20)))
+
+        assert report.status is OrderStatus.CANCELED
+        assert (found.status, found.fills) == (OrderStatus.GONE, ())
+
+    def test_part_of_it_is_taken_by_a_fak_and_refused_by_a_fok(self, harness: OnSandbox):
+        harness.offer("0.48", "8")
+
+        killed, _ = self.at_once(harness, OrderKind.FOK)
+        _, found = self.at_once(harness, OrderKind.FAK, client_order_id=str(uuid.uuid4()))
+
+        assert killed.status is OrderStatus.CANCELED
+        assert sum(fill.shares for fill in found.fills) == 8
