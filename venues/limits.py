@@ -85,7 +85,7 @@ class SharedLimits:
         left = patience
         self._wait_out(call, signer, patience)
         reads = self._reads if call.startswith("GET ") else ()
-        for name, window in (*self._always, *reads, *self._windows(call)):
+        for name, window in (*reads, *self._windows(call), *self._always):
             who = (name, signer) if name.endswith("signer") else (name,)
             while not self._hit(window, *who):
                 if left <= 0:
