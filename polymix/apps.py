@@ -74,6 +74,15 @@ def check_live_trading(**kwargs: Any) -> list[checks.CheckMessage]:
                 id="polymix.E003",
             )
         )
+    if not 0 < settings.VENUE_TIMEOUT_SECONDS <= 10:
+        found.append(
+            checks.Error(
+                f"VENUE_TIMEOUT_SECONDS is {settings.VENUE_TIMEOUT_SECONDS}; what proves that an "
+                "order never arrived relies on at most 10.",
+                hint="Leave it at 10.",
+                id="polymix.E004",
+            )
+        )
     if settings.LIVE_TRADING and not 1 <= settings.SEND_SECONDS <= 60:
         found.append(
             checks.Error(

@@ -34,7 +34,7 @@ class ChainFeed:
         self._feed, self.push, self._node = feed, push, node
         self._public, self._now = public, now
         self._was_live = False
-        self._waiting: list[ChainFill] = []  # told, and not stored yet
+        self._waiting: dict[tuple[str, str], ChainFill] = {}  # told, and not stored yet
         self._up_to: int | None = None  # the block that will be the cursor once they are
         self._names: dict[str, tuple[str, str, int, str]] = {}  # by token
 
@@ -50,29 +50,33 @@ class ChainFeed:
         """
         self.push.want(wallets)
         is_live = self.push.is_live
-        self._waiting += self.push.take()
+        self._keep(self.push.take())
         if not (is_live and self._was_live) and wallets:
             self._was_live = False
             self._gap(wallets)
         elif self._waiting:
-            self._up_to = max(fill.block for fill in self._waiting)
-        found = self._trades(self._waiting)
+            self._up_to = max(fill.block for fill in self._waiting.values())
+        found = self._trades(self._waiting.values())
         self._was_live = is_live
         return found
 
     def stored(self) -> None:
         """Remember that everything of the last `take` is stored."""
-        self._waiting = []
+        self._waiting = {}
         if self._up_to is not None and (self._feed.block is None or self._up_to > self._feed.block):
             self._feed.block = self._up_to
             self._feed.save(update_fields=["block"])
+
+    def _keep(self, fills: Iterable[ChainFill]) -> None:
+        """Wait for the store with each fill once, however often it is told."""
+        self._waiting |= {(fill.transaction, fill.order): fill for fill in fills}
 
     def _gap(self, wallets: Collection[str]) -> None:
         """Read from the cursor to the newest block; a new feed begins where the chain is now."""
         last = self._node.last_block()
         first = last + 1 if self._feed.block is None else self._feed.block - BEHIND
         if first <= last:
-            self._waiting += self._node.fills(wallets, first=first, last=last)
+            self._keep(self._node.fills(wallets, first=first, last=last))
         self._up_to = last
 
     def _trades(self, fills: Iterable[ChainFill]) -> list[Trade]:

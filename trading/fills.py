@@ -21,6 +21,7 @@ from trading.windows import after_money_moved, roll
 from venues.money import ZERO
 from venues.types import FillReport, OrderReport, Settlement, Side
 
+ROUNDING = Decimal("0.0001")  # USD per share, of the floors in a match of several parts
 # How far a match has come; both ends are final.
 RANK = {
     Settlement.MATCHED: 0,
@@ -83,7 +84,9 @@ def book_new(order: Order, risk: RiskState, report: OrderReport, *, now: datetim
         old = known.get(fill.venue_fill_id)
         if old is not None:
             _advance(order, risk, old, fill, now=now)
-        elif fill.settlement is not Settlement.FAILED:  # else it never was, and nothing is booked
+        elif fill.settlement is Settlement.FAILED:
+            _row(order, fill)  # it never was money: it is on record, and nothing is booked
+        else:
             _book(order, risk, fill)
 
 
@@ -95,19 +98,7 @@ def release(order_ids: Sequence[UUID]) -> None:
 def _book(order: Order, risk: RiskState, report: FillReport) -> None:
     """Book one new fill: windows first, because the fill changes what the account is worth."""
     roll(risk, now=report.at)
-    fill = Fill.objects.create(
-        order=order,
-        account_id=order.account_id,
-        venue=order.venue,
-        venue_fill_id=report.venue_fill_id,
-        print_id=report.venue_fill_id.partition(":")[2],
-        price=report.price,
-        shares=report.shares,
-        fee=report.fee,
-        settlement=report.settlement.value,
-        transaction=report.transaction,
-        at=report.at,
-    )
+    fill = _row(order, report)
     dollars = report.price * report.shares if report.dollars is None else report.dollars
     order.filled_shares += report.shares
     order.filled_cost += dollars
@@ -142,9 +133,9 @@ def _book(order: Order, risk: RiskState, report: FillReport) -> None:
 
 
 def _is_worse(order: Order, report: FillReport) -> bool:
-    if order.side == Side.BUY:
-        return report.price > order.limit_price
-    return report.price < order.limit_price
+    """Tell whether a price is beyond the limit by more than the rounding of its parts."""
+    beyond = report.price - order.limit_price
+    return (beyond if order.side == Side.BUY else -beyond) > ROUNDING
 
 
 def _tell_strange(order: Order, what: str) -> None:
@@ -156,6 +147,22 @@ def _tell_strange(order: Order, what: str) -> None:
         sentence=f"{what[0].upper()}{what[1:]}. Compare the wallet with the positions.",
         payload={"order": str(order.pk)},
         at=order.sent_at or order.created_at,
+    )
+
+
+def _row(order: Order, report: FillReport) -> Fill:
+    return Fill.objects.create(
+        order=order,
+        account_id=order.account_id,
+        venue=order.venue,
+        venue_fill_id=report.venue_fill_id,
+        print_id=report.venue_fill_id.partition(":")[2],
+        price=report.price,
+        shares=report.shares,
+        fee=report.fee,
+        settlement=report.settlement.value,
+        transaction=report.transaction,
+        at=report.at,
     )
 
 

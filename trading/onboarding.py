@@ -91,7 +91,7 @@ def prove(*, account: Account, with_trial: bool, now: datetime) -> list[Step]:
         raise NotAllowed("This account has no keys yet. Enter them first.")
     client = client_of(credential)
     steps = list(onboarding.prove(client, at=credentials.places(), http=http()))
-    if all(step.ok for step in steps):
+    if all(step.ok for step in steps if step.name != "money"):
         steps.append(_both_say_the_same(credential))
     if with_trial and all(step.ok for step in steps):
         steps.append(_trial(credential, now=now))

@@ -104,6 +104,7 @@ def voided(*, risk: RiskState, fill: Fill, side: Side, at: datetime) -> Decimal:
         position.shares += fill.shares - fill.uncovered
         position.confirmed_shares += fill.shares - fill.uncovered
         position.cost += basis
+        position.closed_at = None if position.shares else at
     gain = cash + basis
     position.realised += gain
     position.save()

@@ -111,7 +111,7 @@ def _reconcile(account_orders: Sequence[Order], *, now: datetime) -> None:
             orders.apply_evidence(order_id=order.pk, report=report, now=now)
             if report.status is not OrderStatus.GONE:
                 order.absences.all().delete()  # it was seen: silence begins anew
-            elif order.state not in FINAL and healthy:
+            elif order.state not in (*FINAL, S.MANUAL) and healthy:
                 _note_absence(order.pk, report, now=now)
             _tell_slow(order, now=now)
 
@@ -167,7 +167,7 @@ def take_told(rows: Iterable[Mapping[str, Any]], *, account_id: UUID, now: datet
             ours += 1
             with one_alone(f"what was told of order {order.pk}"):
                 try:
-                    report = told_report(orders.request_for(order), row, now=now)
+                    report = told_report(orders.request_for(order), row)
                 except BadMessage as problem:
                     log.warning("A row of the user stream cannot be read: %s", problem)
                     continue
@@ -237,7 +237,7 @@ def _note_absence(order_id: UUID, report: OrderReport, *, now: datetime) -> None
 def _end(order: Order, state: OrderState, *, looks: int, now: datetime) -> None:
     words = {
         S.ABSENT: f"{looks} whole looks found no trace of it: it never reached the venue.",
-        S.MANUAL: "Nobody can say what became of it. Look at the wallet and decide.",
+        S.MANUAL: "Its looks contradict each other. Look at the wallet and decide.",
     }
     why = words.get(state, f"It does not rest at the venue any more, as {looks} looks say.")
     orders.move(order, state, sentence=why, reason=why, now=now, evidence={"looks": looks})
@@ -248,7 +248,9 @@ def _end(order: Order, state: OrderState, *, looks: int, now: datetime) -> None:
             kind=f"order_{state.value.lower()}",
             account_id=order.account_id,
             level="ACT" if state == S.MANUAL else "WARN",
-            sentence=f"An order was sent and never answered. {why}",
+            sentence=f"What became of an order is for a person to see. {why}"
+            if state == S.MANUAL
+            else f"An order was sent and never answered. {why}",
             payload={"order": str(order.pk)},
             at=now,
         )

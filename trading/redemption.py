@@ -45,11 +45,10 @@ def redeem_due(*, now: datetime) -> list[int]:
     if not settings.LIVE_TRADING:
         return []
     due = Redemption.objects.filter(done_at__isnull=True, next_at__lte=now)
-    switches = stops.read_stops()
     done = []
     for row in due.select_related("account", "market").order_by("next_at"):
         # Stopped means everything is: the shares are worth the same tomorrow.
-        stopped = switches.words(
+        stopped = stops.read_stops().words(
             account_id=row.account_id, whale="", venue="polymarket", entries=False
         )
         if not stopped and _redeem(row, now=now):

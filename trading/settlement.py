@@ -17,6 +17,8 @@ from venues.money import ZERO
 from venues.types import Settlement
 from venues.words import dollars
 
+DUST = Decimal("0.01")  # USD
+
 
 def settle_due(*, now: datetime) -> list[int]:
     """Settle every market whose resolution is known by `now`; returns their ids."""
@@ -96,8 +98,9 @@ def _settle(account_id: UUID, resolution: Resolution, *, now: datetime) -> None:
         ),
         ZERO,
     )
-    if not expected:
-        _pay(account_id, resolution, now=now)
+    if expected < DUST:
+        # Nothing to redeem: what lost, and crumbs that no transaction is worth, are written off.
+        _pay(account_id, resolution, now=now, is_written_off=True)
         return
     Redemption.objects.get_or_create(
         account=account,
@@ -114,7 +117,9 @@ def _is_open(market_id: int) -> bool:
     return orders_left.exists() or held.exists()
 
 
-def _pay(account_id: UUID, resolution: Resolution, *, now: datetime) -> None:
+def _pay(
+    account_id: UUID, resolution: Resolution, *, now: datetime, is_written_off: bool = False
+) -> None:
     with transaction.atomic():
         risk = RiskState.objects.select_for_update().get(pk=account_id)
         roll(risk, now=now)
@@ -132,6 +137,7 @@ def _pay(account_id: UUID, resolution: Resolution, *, now: datetime) -> None:
             if Entry.objects.filter(account_id=account_id, source=source).exists():
                 continue
             payout = Decimal(resolution.payouts.get(position.outcome.token, "0"))
+            payout = ZERO if is_written_off else payout
             shares = position.shares
             positions.settled(risk=risk, position=position, payout=payout, source=source, at=now)
             record(

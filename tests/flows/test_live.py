@@ -40,6 +40,7 @@ from trading import (
     settlement,
     stopping,
 )
+from trading.domain.order_state import OrderState
 from trading.keeping import Keeper, listen_to
 from trading.models import Approval, Fill, Order, Position, Redemption, Submission
 from trading.onboarding import NotAllowed
@@ -895,3 +896,58 @@ def test_a_row_that_makes_no_sense_stops_nothing(live: LiveWorld, row):
 
     assert live.order().state == "FILLED"
     assert_invariants()
+
+
+def test_a_match_that_had_failed_when_it_was_first_seen_frees_its_money(transactional_db, now):
+    with live_world(now, rules=Rules(fails={1})) as live:
+        live.venue.quote(YES, "0.53", "5000")
+        live.copy()
+        for _ in range(5):
+            live.pass_time(9)  # nobody looks meanwhile
+        for wait in (0, 15):
+            live.reconcile(live.now + timedelta(seconds=wait))
+
+        assert live.order().state == "CANCELED"
+        assert RiskState.objects.get(account=live.accounts[0]).reserved == 0
+        assert Fill.objects.get().settlement == "FAILED"
+        live.judge()
+        assert_invariants()
+
+
+def test_a_claimed_match_that_no_trade_ever_tells_goes_to_a_person(live: LiveWorld):
+    live.venue.quote(YES, "0.53", "5000")
+    live.copy()
+    exchange = live.venue.exchange
+    exchange.trades.clear()
+    exchange.orders.pop(live.order().venue_order_id)
+    for minute in range(0, 18, 3):
+        live.reconcile(live.now + timedelta(minutes=minute))
+
+    assert live.order().state == "MANUAL"
+    assert RiskState.objects.get(account=live.accounts[0]).reserved > 0
+    assert Event.objects.filter(kind="order_manual", level="ACT").exists()
+    order = live.order()
+    assert orders.decide_manual(
+        order_id=order.pk, state=OrderState.CANCELED, by="ana", now=live.now
+    )
+    assert RiskState.objects.get(account=live.accounts[0]).reserved == 0
+
+
+def test_a_wallet_without_free_cash_keeps_its_keys_proved(live: LiveWorld):
+    wallet = live.venue.exchange.wallets[live.venue.owner.lower()]
+    wallet.cash = Decimal(0)
+
+    steps = onboarding.prove(account=live.accounts[0], with_trial=False, now=live.now)
+
+    assert [step.name for step in steps if not step.ok] == ["money"]
+    assert credentials.of(live.accounts[0], "polymarket").verified_at is not None
+
+
+def test_crumbs_of_a_resolved_market_are_written_off(live: LiveWorld):
+    won(live)
+    Position.objects.update(shares=Decimal("0.006"), confirmed_shares=Decimal("0.006"))
+
+    settlement.settle_due(now=live.now)
+
+    assert Position.objects.get().closed_at is not None
+    assert not Redemption.objects.exists()

@@ -35,10 +35,11 @@ def verdict(
 
     `absences` are the moments of such looks one after another, oldest first, of every source and a
     healthy venue: a look that found the order begins anew. `is_short` says that the venue told of
-    more matched shares than its trades show: then nothing is over.
+    more matched shares than its trades show: then nothing is over, and in the end a person looks.
     """
+    is_stuck = bool(absences) and now - absences[0] > GIVE_UP
     if is_short:
-        return None
+        return S.MANUAL if is_stuck else None
     if state in ACKNOWLEDGED or was_filled:
         if len(absences) < LOOKS_ONCE_SEEN:
             return None
@@ -49,4 +50,4 @@ def verdict(
     late = not_after + ANSWER + MARGIN
     if len([each for each in absences if each > late]) >= LOOKS_NEVER_SEEN:
         return S.ABSENT
-    return S.MANUAL if absences and now - absences[0] > GIVE_UP else None
+    return S.MANUAL if is_stuck else None

@@ -47,12 +47,22 @@ NEXT: dict[OrderState, frozenset[OrderState]] = {
     # Sent, no answer. Only evidence moves it on; never send it again.
     S.UNKNOWN: frozenset({S.LIVE, S.PARTIAL, S.FILLED, S.CANCELED, S.REJECTED, S.ABSENT, S.MANUAL}),
     S.DELAYED: frozenset(
-        {S.LIVE, S.PARTIAL, S.FILLED, S.CANCELED, S.EXPIRED, S.REJECTED, S.CANCEL_PENDING}
+        {
+            S.LIVE,
+            S.PARTIAL,
+            S.FILLED,
+            S.CANCELED,
+            S.EXPIRED,
+            S.REJECTED,
+            S.CANCEL_PENDING,
+            S.MANUAL,
+        }
     ),
-    S.LIVE: frozenset({S.PARTIAL, S.FILLED, S.CANCELED, S.EXPIRED, S.CANCEL_PENDING}),
-    S.PARTIAL: frozenset({S.FILLED, S.CANCELED, S.EXPIRED, S.CANCEL_PENDING}),
+    # MANUAL: the venue claims a match, and no trade of it is ever told.
+    S.LIVE: frozenset({S.PARTIAL, S.FILLED, S.CANCELED, S.EXPIRED, S.CANCEL_PENDING, S.MANUAL}),
+    S.PARTIAL: frozenset({S.FILLED, S.CANCELED, S.EXPIRED, S.CANCEL_PENDING, S.MANUAL}),
     # PARTIAL here means that the venue refused the cancel.
-    S.CANCEL_PENDING: frozenset({S.CANCELED, S.FILLED, S.PARTIAL, S.UNKNOWN}),
+    S.CANCEL_PENDING: frozenset({S.CANCELED, S.FILLED, S.PARTIAL, S.UNKNOWN, S.MANUAL}),
     # A fill can overtake our cancel or the expiry on the wire.
     S.CANCELED: frozenset({S.FILLED}),
     S.EXPIRED: frozenset({S.FILLED}),

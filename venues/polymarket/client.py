@@ -6,6 +6,7 @@ Nothing here retries a write. What an answer means for the order is decided by i
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -35,6 +36,7 @@ LONG_AGO = timedelta(hours=12)
 LOOK_BACK = 60  # seconds before an order was sent from which its trades are read
 MILLION = Decimal(1_000_000)
 NOT_THERE = 404
+POST = "POST /order"
 
 Row = dict[str, Any]
 
@@ -65,7 +67,7 @@ class PolymarketClient:
 
     def waits_for(self) -> float:
         """Return for how many seconds the exchange takes no order of this wallet."""
-        return self._limits.left("POST /order", signer=self._keys.wallet.owner)
+        return self._limits.left(POST, signer=self._keys.wallet.owner)
 
     def prepare(self, request: OrderRequest) -> Prepared:
         if request.terms is None:
@@ -80,7 +82,7 @@ class PolymarketClient:
         self, request: OrderRequest, prepared: Prepared, *, not_after: datetime
     ) -> OrderReport:
         """Post the stored bytes, once. Raises Refused, NotSent or Unknown."""
-        self._limits.wait("POST /order", signer=self._keys.wallet.owner)
+        self._limits.wait(POST, signer=self._keys.wallet.owner)
         if self._now() > not_after:  # a process that slept must not send what was given up
             raise NotSent("Its time to be sent was over.")
         try:
@@ -95,7 +97,7 @@ class PolymarketClient:
             raise NotSent(f"Polymarket cannot be reached: {_words(problem)}") from problem
         except httpx.HTTPError as problem:
             raise Unknown(f"Polymarket did not answer: {_words(problem)}") from problem
-        self._heed(answer, "POST /order", signer=self._keys.wallet.owner)
+        self._heed(answer, POST, signer=self._keys.wallet.owner)
         return answers.placed(answer.status_code, answer.content, order_id=prepared.venue_order_id)
 
     def cancel_order(self, request: OrderRequest, *, now: datetime) -> OrderReport:
@@ -118,18 +120,12 @@ class PolymarketClient:
         )
         report = self.get_order_status(request, now=now)
         if cancelled and report.status in (OrderStatus.GONE, OrderStatus.PARTIAL, OrderStatus.LIVE):
-            return OrderReport(
-                venue_order_id=report.venue_order_id,
-                status=OrderStatus.CANCELED,
-                fills=report.fills,
-                reason="cancelled on request",
-                evidence=report.evidence,
-            )
+            return replace(report, status=OrderStatus.CANCELED, reason="cancelled on request")
         return report
 
     def get_order_status(self, request: OrderRequest, *, now: datetime) -> OrderReport:
         """Report an order by the list of open ones and by its trades. Raises Unreadable."""
-        return self._report(request, self._row(request), list(self._trades(request)), now)
+        return self._report(request, self._row(request), list(self._trades(request)))
 
     def _row(self, request: OrderRequest) -> Mapping[str, Any] | None:
         """Return the order's own row, while the venue has one."""
@@ -143,10 +139,9 @@ class PolymarketClient:
         request: OrderRequest,
         row: Mapping[str, Any] | None,
         trades: Sequence[Row],
-        now: datetime,
     ) -> OrderReport:
         try:
-            return report_of(request, row, trades, now=now)
+            return report_of(request, row, trades)
         except (BadMessage, ValueError, TypeError, AttributeError, ArithmeticError) as problem:
             raise Unreadable(f"the order cannot be read: {problem}") from problem
 
@@ -167,9 +162,9 @@ class PolymarketClient:
             try:
                 # An old one would make the list of everybody's trades endless: it is asked alone.
                 if request in recent:
-                    report = self._report(request, rows.get(request.venue_order_id), trades, now)
+                    report = self._report(request, rows.get(request.venue_order_id), trades)
                     if report.status is OrderStatus.GONE and request.client_order_id not in over:
-                        report = self._report(request, self._row(request), trades, now)
+                        report = self._report(request, self._row(request), trades)
                 else:
                     report = self.get_order_status(request, now=now)
             except Unreadable as problem:
@@ -230,6 +225,8 @@ class PolymarketClient:
         """Stop calling for as long as the venue asks: all of us when it restarts, one signer when
         that one has had too much.
         """
+        if answer.status_code != answers.TOO_MANY and call != POST:
+            return  # while it restarts, cancels and reads are tried all the same
         wait = answers.asked_to_wait(answer.status_code, answer.headers, answer.content)
         if wait:
             who = signer if answer.status_code == answers.TOO_MANY else ""

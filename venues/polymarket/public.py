@@ -13,7 +13,7 @@ import httpx
 
 from venues.errors import NotSent, Unreadable
 from venues.limits import Limits, NoLimits
-from venues.polymarket.answers import asked_to_wait
+from venues.polymarket.answers import TOO_MANY, asked_to_wait
 from venues.polymarket.markets import Listing, book, listing
 from venues.polymarket.parse import (
     BadMessage,
@@ -190,7 +190,7 @@ class Public:
             self._limits.wait(f"GET {self._name(url)}")
             with self._client.stream("GET", url, params=dict(asked)) as answer:
                 wait = asked_to_wait(answer.status_code, answer.headers, b"")
-                if wait:
+                if wait and answer.status_code == TOO_MANY:
                     self._limits.back_off(f"GET {self._name(url)}", seconds=wait)
                 answer.raise_for_status()
                 body = bytearray()

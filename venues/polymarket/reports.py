@@ -146,19 +146,17 @@ def order_names(row: Row) -> set[str]:
     return {each for each in named if isinstance(each, str) and each}
 
 
-def told_report(request: OrderRequest, row: Row, *, now: datetime) -> OrderReport:
+def told_report(request: OrderRequest, row: Row) -> OrderReport:
     """Report an order by one row of the user stream. Raises BadMessage."""
     is_order = row.get("event_type") == "order"
     if is_order and not row.get("status"):
         # Older rows say what happened in `type` alone.
         kind = clean(row.get("type"), most=40).upper()
         row = {**row, "status": "CANCELED" if kind == "CANCELLATION" else "LIVE"}
-    return report_of(request, row if is_order else None, [] if is_order else [row], now=now)
+    return report_of(request, row if is_order else None, [] if is_order else [row])
 
 
-def report_of(
-    request: OrderRequest, order: Row | None, trades: Iterable[Row], *, now: datetime
-) -> OrderReport:
+def report_of(request: OrderRequest, order: Row | None, trades: Iterable[Row]) -> OrderReport:
     """Judge an order by its own row, where there is one, and by all its trades.
 
     A row that is not there proves nothing alone: the venue shows open orders only.
@@ -167,7 +165,9 @@ def report_of(
     kept = sum((fill.shares for fill in fills if fill.settlement is not Settlement.FAILED), ZERO)
     return OrderReport(
         venue_order_id=request.venue_order_id,
-        status=_status(request, order, filled=kept, ever=bool(fills), now=now),
+        status=_status(
+            request, order, filled=kept, told=sum((fill.shares for fill in fills), ZERO)
+        ),
         fills=fills,
         claimed=_claimed(order),
         evidence={"order": None if order is None else _public(order), "trades": len(fills)},
@@ -186,8 +186,9 @@ def _public(order: Row) -> dict[str, Any]:
 
 
 def _status(
-    request: OrderRequest, order: Row | None, *, filled: Decimal, ever: bool, now: datetime
+    request: OrderRequest, order: Row | None, *, filled: Decimal, told: Decimal
 ) -> OrderStatus:
+    """Judge by the order's word, by what was matched and kept, and by what was ever told of."""
     word = "" if order is None else clean(order.get("status"), most=200).upper()
     word = word.removeprefix("ORDER_STATUS_")
     if word.startswith("DELAYED"):
@@ -195,7 +196,7 @@ def _status(
     if filled and filled >= money.floor_shares(request.shares):
         return OrderStatus.FILLED
     if word.startswith("LIVE"):
-        return OrderStatus.PARTIAL if ever else OrderStatus.LIVE
+        return OrderStatus.PARTIAL if told else OrderStatus.LIVE
     if word.startswith("CANCELED_EXPIRED"):
         return OrderStatus.EXPIRED
     if word.startswith(OVER):
@@ -203,6 +204,8 @@ def _status(
     if order is not None and word != "MATCHED":
         raise BadMessage(f"an order's status is {word!r}, which is unknown")
     if word == "MATCHED":
+        if told >= _claimed(order) > 0:
+            return OrderStatus.CANCELED  # all of it was told, and some of it the chain refused
         # Its trades may not be listed yet: what is missing comes with the next look.
-        return OrderStatus.PARTIAL if ever else OrderStatus.LIVE
+        return OrderStatus.PARTIAL if told else OrderStatus.LIVE
     return OrderStatus.GONE

@@ -51,8 +51,12 @@ def _redeem(stopping: list[bool]) -> None:
     """Redeem what was won until the process stops; a redemption that is cut short is done again."""
     try:
         while not stopping:
-            with one_alone("redemptions"):
-                redemption.redeem_due(now=clock.database_now())
+            try:
+                with one_alone("redemptions"):
+                    redemption.redeem_due(now=clock.database_now())
+            except (OperationalError, InterfaceError) as problem:
+                log.warning("Redemptions wait for the database: %s", problem)
+                connection.close()  # the next round opens a new one
             for _ in range(REDEEM_SECONDS):
                 time.sleep(0 if stopping else 1)
     finally:
