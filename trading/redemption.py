@@ -18,7 +18,7 @@ from accounts.limits import shared_limits
 from accounts.models import Account, VenueCredential
 from accounts.vault import VaultClosed
 from accounts.venues import http
-from markets.models import Outcome
+from markets.models import Outcome, Resolution
 from notifications.services import record
 from risk import stops
 from trading import settlement
@@ -35,6 +35,7 @@ WAITS = (30, 60, 300, 900, 3600)  # seconds after the first failure, the second,
 TELL_AFTER = 3  # failures
 SETTLES = timedelta(seconds=20)  # for which a sent transaction is left alone
 DUST = Decimal("0.01")  # shares that are not worth a transaction
+CRUMB = Decimal("0.01")  # USD that is not: what lost, and less than a cent
 
 
 def redeem_due(*, now: datetime) -> list[int]:
@@ -69,6 +70,11 @@ def _redeem(row: Redemption, *, now: datetime) -> bool:
         _failed(row, "The account has no keys: nothing can be redeemed for it.", now=now)
         return False
     try:
+        _check_ruling(row)
+        if row.expected < CRUMB:
+            settlement.pay_redeemed(row.account_id, row.market_id, now=now, is_written_off=True)
+            _done(row, now=now)
+            return True
         calls = calls_of(credential)
         held = [
             calls.shares(outcome.token, protocol=row.market.protocol)
@@ -93,6 +99,23 @@ def _redeem(row: Redemption, *, now: datetime) -> bool:
     return False
 
 
+def _check_ruling(row: Redemption) -> None:
+    """Compare what we believe a market pays with the oracle's public record. Raises Unreadable
+    while the two differ, or the result is still open to dispute.
+    """
+    public = Public(credentials.addresses(), client=http(), limits=shared_limits())
+    ruling = public.ruling(row.market.external_id)
+    if ruling is None:
+        return  # not every market has a record there: the catalogue's word stands
+    resolution = Resolution.objects.filter(market=row.market).order_by("-version")[0]
+    listed = public.listings([row.market.external_id])
+    if not listed:
+        raise Unreadable("the catalogue does not list the market, so its outcomes have no order")
+    ours = tuple(Decimal(resolution.payouts.get(token, "0")) for token in listed[0].tokens)
+    if ruling != ours:
+        raise Unreadable(f"the oracle's record pays {ruling}, the catalogue {ours}")
+
+
 def _was_redeemed(row: Redemption, credential: VenueCredential) -> bool:
     """Ask the public record for a redemption that we have no transaction of."""
     public = Public(credentials.addresses(), client=http(), limits=shared_limits())
@@ -105,7 +128,7 @@ def _done(row: Redemption, *, now: datetime) -> None:
         record(
             kind="redeemed",
             account_id=row.account_id,
-            sentence=f"{dollars(row.expected)} of {row.market} came to the wallet.",
+            sentence=f"{row.market} is settled: {dollars(row.expected)} came of it.",
             payload={"transaction": row.transaction},
             at=now,
         )

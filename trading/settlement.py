@@ -17,8 +17,6 @@ from venues.money import ZERO
 from venues.types import Settlement
 from venues.words import dollars
 
-DUST = Decimal("0.01")  # USD
-
 
 def settle_due(*, now: datetime) -> list[int]:
     """Settle every market whose resolution is known by `now`; returns their ids."""
@@ -68,10 +66,14 @@ def _close_market(market_id: int, resolution: Resolution) -> None:
             Outcome.objects.filter(pk=outcome.pk).update(payout=payout)
 
 
-def pay_redeemed(account_id: UUID, market_id: int, *, now: datetime) -> None:
-    """Book what a market paid, now that a real wallet holds the money. Safe to repeat."""
+def pay_redeemed(
+    account_id: UUID, market_id: int, *, now: datetime, is_written_off: bool = False
+) -> None:
+    """Book what a market paid, now that a real wallet holds the money, or that there is none to
+    hold. Safe to repeat.
+    """
     resolution = Resolution.objects.filter(market_id=market_id).order_by("-version")[0]
-    _pay(account_id, resolution, now=now)
+    _pay(account_id, resolution, now=now, is_written_off=is_written_off)
 
 
 def _settle(account_id: UUID, resolution: Resolution, *, now: datetime) -> None:
@@ -98,10 +100,7 @@ def _settle(account_id: UUID, resolution: Resolution, *, now: datetime) -> None:
         ),
         ZERO,
     )
-    if expected < DUST:
-        # Nothing to redeem: what lost, and crumbs that no transaction is worth, are written off.
-        _pay(account_id, resolution, now=now, is_written_off=True)
-        return
+    # What lost waits too: it is written off once the oracle's own record says the same.
     Redemption.objects.get_or_create(
         account=account,
         market_id=resolution.market_id,

@@ -126,7 +126,9 @@ def keys(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "credential": credential,
         "kind": Kind(credential.signature_type).words if credential else "",
         "waiting": money_waiting(account),
-        "redemptions": Redemption.objects.filter(account=account, done_at__isnull=True),
+        "redemptions": Redemption.objects.filter(
+            account=account, done_at__isnull=True, expected__gt=0
+        ),
     }
     return render(request, "web/keys.html", context)
 

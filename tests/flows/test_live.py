@@ -410,15 +410,28 @@ def test_what_was_won_is_money_once_the_wallet_has_it(live: LiveWorld, payout):
     assert_invariants()
 
 
-def test_what_was_lost_needs_no_redemption(live: LiveWorld):
+def test_what_was_lost_is_written_off_when_the_oracles_record_agrees(live: LiveWorld):
     won(live, "0")
-
     settlement.settle_due(now=live.now)
+    assert Position.objects.get().closed_at is None
+
+    redemption.redeem_due(now=live.now)
 
     assert Position.objects.get().closed_at is not None
-    assert not Redemption.objects.exists()
+    assert Redemption.objects.get().transaction == ""
     live.judge()
     assert_invariants()
+
+
+def test_nothing_is_written_off_while_catalogue_and_oracle_differ(live: LiveWorld):
+    won(live, "0")
+    live.venue.market.payout = (Decimal(1), Decimal(0))
+    settlement.settle_due(now=live.now)
+
+    redemption.redeem_due(now=live.now)
+
+    assert Position.objects.get().closed_at is None
+    assert "the oracle's record pays" in Redemption.objects.get().problem
 
 
 def test_what_the_venue_redeemed_by_itself_is_booked_once(live: LiveWorld):
@@ -948,6 +961,7 @@ def test_crumbs_of_a_resolved_market_are_written_off(live: LiveWorld):
     Position.objects.update(shares=Decimal("0.006"), confirmed_shares=Decimal("0.006"))
 
     settlement.settle_due(now=live.now)
+    redemption.redeem_due(now=live.now)
 
     assert Position.objects.get().closed_at is not None
-    assert not Redemption.objects.exists()
+    assert Redemption.objects.get().transaction == ""

@@ -88,6 +88,17 @@ def _terms(row: Mapping[str, Any], *, protocol: str) -> Terms | None:
     )
 
 
+def ruling(row: Mapping[str, Any]) -> tuple[Decimal, ...]:
+    """Parse what a row of `/v2/resolutions` pays: in millionths, or by the first one's price."""
+    payouts = row.get("payouts")
+    if isinstance(payouts, list) and payouts:
+        return tuple(number(each, "payouts") / 1_000_000 for each in payouts)
+    first = number(row.get("price"), "price")
+    if not 0 <= first <= 1:
+        raise BadMessage(f"a price of {first} is not set")  # 69 stands for that
+    return first, 1 - first
+
+
 def book(row: Mapping[str, Any]) -> Book:
     """Parse one book; ours are best first, theirs worst first. Raises BadMessage."""
     bids, asks = (_levels(row, name) for name in ("bids", "asks"))

@@ -14,7 +14,7 @@ import httpx
 from venues.errors import NotSent, Unreadable
 from venues.limits import Limits, NoLimits
 from venues.polymarket.answers import TOO_MANY, asked_to_wait
-from venues.polymarket.markets import Listing, book, listing
+from venues.polymarket.markets import Listing, book, listing, ruling
 from venues.polymarket.parse import (
     BadMessage,
     NotATrade,
@@ -98,6 +98,23 @@ class Public:
             asked["start"] = int(since.timestamp())
         rows = [row for page in self._pages(f"{self._at.data}/v2/trades", asked) for row in page]
         return _readable(reversed(rows), data_api_trade)
+
+    def ruling(self, market: str) -> tuple[Decimal, ...] | None:
+        """Return what the oracle's record says that a market pays, USD a share in the order of its
+        outcomes; None where there is no record. Raises Unreadable while it is not final.
+        """
+        asked = {"condition": market, "limit": LISTED}
+        rows = _rows(self._get(f"{self._at.data}/v2/resolutions", asked), "data")
+        found = [row for row in rows if row.get("condition_id") == market]
+        if not found:
+            return None
+        status = str(found[0].get("status"))
+        if status != "resolved":
+            raise Unreadable(f"the oracle's record of {market} is {status}, not final")
+        try:
+            return ruling(found[0])
+        except (BadMessage, TypeError) as problem:
+            raise Unreadable(f"the oracle's record cannot be read: {problem}") from problem
 
     def was_redeemed(self, wallet: str, market: str) -> bool:
         """Tell whether a wallet turned its shares of a market into money, by whomever."""
