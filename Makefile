@@ -24,7 +24,7 @@ up: $(BASE) ## run everything at http://127.0.0.1:8000 (RECORDING=path replays r
 	@$(PY) manage.py up --recording "$(RECORDING)" --port $(PORT)
 
 test: $(DEV) ## run the whole suite on PostgreSQL and Valkey
-	@$(PY) -m pytest -q -n 2 --dist worksteal
+	@$(PY) -m pytest -q -n 3 --dist worksteal
 
 check: $(DEV) ## format, lint, imports, types, migrations, deploy checks, then the tests
 	@$(PY) -m ruff format --check .
