@@ -125,6 +125,10 @@ def live() -> Source:
     )
 
 
+def began_on_sandbox() -> bool:
+    return Feed.objects.filter(kind=Feed.Kind.SANDBOX).exists()
+
+
 def is_reachable() -> bool:
     """Tell whether the real exchange's public data can be read from here, within seconds."""
     try:

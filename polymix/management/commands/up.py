@@ -67,7 +67,9 @@ def _source(options: dict[str, Any]) -> Source:
         wanted = settings.FEED
         if wanted not in ("auto", "live", "sandbox"):
             raise CommandError(f"FEED is auto, live or sandbox, not {wanted!r}.")
-        is_live = wanted == "live" or (wanted == "auto" and feeds.is_reachable())
+        # A folder that began on the sandbox stays there: invented and real prices never mix.
+        may_be = wanted == "auto" and not feeds.began_on_sandbox()
+        is_live = wanted == "live" or (may_be and feeds.is_reachable())
         return feeds.live() if is_live else feeds.sandbox()
     return feeds.recording(
         Path(options["recording"]),
