@@ -1,10 +1,9 @@
 """What every venue can do. Paper is one of them."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
-from venues.types import OrderReport, OrderRequest, Prepared, Trade
+from venues.types import OrderReport, OrderRequest, Prepared
 
 
 class Venue(Protocol):
@@ -31,9 +30,3 @@ class Venue(Protocol):
 
     def get_order_status(self, request: OrderRequest, *, now: datetime) -> OrderReport:
         """Report what the venue knows of the order now. Safe to repeat."""
-
-
-class Stream(Protocol):
-    """A source of trades, oldest first."""
-
-    def trades(self) -> Iterable[Trade]: ...

@@ -45,7 +45,7 @@ class OpenForm(forms.Form):
     )
 
     def __init__(self, *args: object, owner: User, **options: object) -> None:
-        super().__init__(*args, **options)  # type: ignore[arg-type]
+        super().__init__(*args, **options)  # type: ignore[arg-type]  # passed through
         self._owner = owner
 
     def clean_name(self) -> str:

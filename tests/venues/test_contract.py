@@ -235,7 +235,10 @@ class TestOrdersThatTakeAtOnce:
     def at_once(self, harness: OnSandbox, kind: OrderKind, **changes):
         request = replace(harness.request(limit="0.50"), kind=kind, **changes)
         named, report = harness.place(request)
-        return report, harness.venue.get_order_status(named, now=harness.later())
+        found = harness.venue.get_order_status(named, now=harness.later())
+        fills = harness.venue.get_fills(named, now=harness.later())
+        assert [each.shares for each in fills] == [each.shares for each in found.fills]
+        return report, found
 
     @pytest.mark.parametrize("kind", [OrderKind.FAK, OrderKind.FOK])
     def test_dollars_buy_what_they_can_and_never_cost_more(self, harness, kind):

@@ -63,7 +63,7 @@ class SignedRequests(httpx.Auth):
     def __init__(self, *, address: str, api: ApiKey, now: Clock) -> None:
         self._address, self._api, self._now = address, api, now
 
-    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]
+    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]  # a Generator there
         stamp = str(int(self._now().timestamp()))
         request.headers["POLY_ADDRESS"] = self._address
         request.headers["POLY_API_KEY"] = self._api.key

@@ -24,7 +24,7 @@ from venues.polymarket.parse import BadMessage, number
 from venues.polymarket.public import Addresses, Public
 from venues.polymarket.reports import report_of
 from venues.polymarket.signing import signed_order
-from venues.types import OrderReport, OrderRequest, OrderStatus, Prepared
+from venues.types import FillReport, OrderReport, OrderRequest, OrderStatus, Prepared
 
 log = logging.getLogger(__name__)
 
@@ -173,9 +173,9 @@ class PolymarketClient:
             found[request.client_order_id] = report
         return found
 
-    def get_fills(self, request: OrderRequest, *, now: datetime) -> OrderReport:
-        """Report an order with all its fills: the same answer as that of its status."""
-        return self.get_order_status(request, now=now)
+    def get_fills(self, request: OrderRequest, *, now: datetime) -> tuple[FillReport, ...]:
+        """Return the fills of an order, as the report of its status holds them."""
+        return self.get_order_status(request, now=now).fills
 
     def get_active_markets(self, *, most: int = 1000) -> list[Listing]:
         """Return open markets that take orders. Raises Unreadable."""

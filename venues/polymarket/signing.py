@@ -23,7 +23,6 @@ class SignedOrder:
 
     order_id: str  # the venue's name of the order: its hash
     body: bytes  # the exact bytes to post
-    shares: int  # in millionths, as signed
 
 
 def salt_of(intent: str) -> int:
@@ -62,7 +61,6 @@ def signed_order(request: OrderRequest, *, keys: Keys, terms: Terms) -> SignedOr
             owner=keys.api.key,
             post_only=request.post_only,
         ),
-        shares=found.get if request.side is Side.BUY else found.give,
     )
 
 
