@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from venues.polymarket import parse
-from venues.polymarket.parse import BadMessage, NotATrade
+from venues.polymarket.parse import NotATrade
+from venues.reading import BadMessage, text
 from venues.types import Trade
 
 MIDTERMS_COLUMNS = [
@@ -80,8 +81,8 @@ def midterms_trade(line: str) -> Trade:
     if len(cells) != len(MIDTERMS_COLUMNS):
         raise BadMessage(f"{len(cells)} columns instead of {len(MIDTERMS_COLUMNS)}")
     row = dict(zip(MIDTERMS_COLUMNS, cells, strict=True))
-    market = parse.text(row, "market", most=100)
-    outcome = parse.text(row, "outcome", most=50)
+    market = text(row, "market", most=100)
+    outcome = text(row, "outcome", most=50)
     wallet = parse.address(row["account"])
     price, shares = parse.share_price(row["price"]), parse.share_count(row["shares"])
     token = f"{market}:{outcome}"

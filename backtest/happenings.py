@@ -11,7 +11,7 @@ from typing import Any
 from backtest import formats, recordings, resolutions
 from sandbox.recorded import Ended, Happening, Quoted
 from venues.polymarket import markets
-from venues.polymarket.parse import BadMessage
+from venues.reading import BadMessage
 from venues.types import Book, Level
 
 BOOKS = ("book", "orderbook")  # channels of our own recordings

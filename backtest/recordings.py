@@ -17,7 +17,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from backtest.formats import LINE_BYTES, Parser, Plain, midterms_trade, open_plain, sniff
-from venues.polymarket.parse import BadMessage, NotATrade
+from venues.polymarket.parse import NotATrade
+from venues.reading import BadMessage
 from venues.types import Trade
 
 CHUNK = 1 << 16

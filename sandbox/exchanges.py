@@ -150,6 +150,7 @@ class Sandbox:
                     log_level="warning",
                     access_log=False,
                     lifespan="off",
+                    date_header=False,
                 )
             )
             for name, app in self.apps().items()

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from markets.models import Feed, Outcome
 from venues.polymarket.chain import ChainFill, ChainPush, Node
-from venues.polymarket.parse import BadMessage
 from venues.polymarket.public import Public
+from venues.reading import BadMessage
 from venues.types import Trade
 
 log = logging.getLogger(__name__)

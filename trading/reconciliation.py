@@ -26,8 +26,8 @@ from trading.domain import evidence
 from trading.domain.order_state import FINAL, NEXT, OrderState
 from trading.models import Absence, Order, Submission
 from venues.errors import VenueError
-from venues.polymarket.parse import BadMessage
 from venues.polymarket.reports import order_names, told_report
+from venues.reading import BadMessage
 from venues.types import OrderReport, OrderStatus, Settlement
 
 log = logging.getLogger(__name__)

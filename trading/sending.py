@@ -143,7 +143,7 @@ def _prepare(
     request = orders.request_for(order)
     credential = known.get(order.account_id)
     venue = orders.venue_for(order, tape, credential=credential)
-    if venue.waits_for() > 0:
+    if venue.waits_for(request) > 0:
         raise NotNow
     prepared = venue.prepare(request)
     return Going(

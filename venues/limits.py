@@ -51,6 +51,37 @@ class NoLimits:
         return
 
 
+class Pauses:
+    """What venues asked not to be called for, remembered by all processes of this server."""
+
+    def __init__(self, counters: redis.Redis, *, venue: str) -> None:
+        self._redis, self._venue = counters, venue
+        self._own: dict[str, float] = {}  # what this process was asked itself
+
+    def hold(self, what: str, *, seconds: float) -> None:
+        """Remember a pause; a longer one is not cut short."""
+        name, milliseconds = self._name(what), max(int(1000 * seconds), 1)
+        self._own[what] = max(self._own.get(what, 0.0), time.monotonic() + seconds)
+        try:
+            self._redis.set(name, "1", px=milliseconds, nx=True) or (
+                self._redis.pexpire(name, milliseconds, gt=True)
+            )
+        except redis.RedisError as problem:
+            log.warning("Only this process knows of a pause: %s", type(problem).__name__)
+
+    def left(self, what: str) -> float:
+        """Return for how many seconds a pause still holds."""
+        own = self._own.get(what, 0.0) - time.monotonic()
+        try:
+            shared = float(self._redis.pttl(self._name(what))) / 1000
+        except redis.RedisError:
+            shared = 0.0
+        return max(own, shared, 0.0)
+
+    def _name(self, what: str) -> str:
+        return f"polymix:pause:{self._venue}:{what}"
+
+
 class SharedLimits:
     """Sliding windows that all processes of this server share.
 
@@ -73,8 +104,8 @@ class SharedLimits:
         self._shared = SlidingWindowCounterRateLimiter(
             storage_from_string(url, wrap_exceptions=True, **PATIENCE)
         )
-        self._redis = redis.Redis.from_url(url.replace("redis+unix://", "unix://", 1), **PATIENCE)
-        self._paused: dict[str, float] = {}  # what this process was asked itself
+        counters = redis.Redis.from_url(url.replace("redis+unix://", "unix://", 1), **PATIENCE)
+        self._pauses = Pauses(counters, venue=venue)
         self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._venue, self._table, self._sleep = venue, table, sleep
         self._always, self._reads = always, reads
@@ -97,18 +128,11 @@ class SharedLimits:
 
     def back_off(self, call: str, *, seconds: float, signer: str = "") -> None:
         """Remember until when nobody makes the call; a longer pause is not cut short."""
-        name, ends = self._pause(call, signer), time.monotonic() + seconds
-        self._paused[name] = max(self._paused.get(name, 0.0), ends)
-        try:
-            self._redis.set(name, "1", px=max(int(1000 * seconds), 1), nx=True) or (
-                self._redis.pexpire(name, int(1000 * seconds), gt=True)
-            )
-        except redis.RedisError as problem:
-            log.warning("Only this process knows of a pause: %s", type(problem).__name__)
+        self._pauses.hold(f"{call}:{signer}", seconds=seconds)
 
     def left(self, call: str, *, signer: str = "") -> float:
         """Return for how many seconds a pause of everybody, or of this signer, still holds."""
-        return max(self._left(self._pause(call, "")), self._left(self._pause(call, signer)))
+        return max(self._pauses.left(f"{call}:"), self._pauses.left(f"{call}:{signer}"))
 
     def _wait_out(self, call: str, signer: str, patience: float) -> None:
         left = self.left(call, signer=signer)
@@ -116,18 +140,6 @@ class SharedLimits:
             raise NotSent(f"The venue asked not to be called with {call} for {left:.0f} s.")
         if left > 0:
             self._sleep(left)
-
-    def _left(self, name: str) -> float:
-        """Return for how many seconds a pause still holds."""
-        own = self._paused.get(name, 0.0) - time.monotonic()
-        try:
-            shared = float(self._redis.pttl(name)) / 1000
-        except redis.RedisError:
-            shared = 0.0
-        return max(own, shared, 0.0)
-
-    def _pause(self, call: str, signer: str) -> str:
-        return f"polymix:pause:{self._venue}:{call}:{signer}"
 
     def _windows(self, call: str) -> Sequence[tuple[str, RateLimitItem]]:
         known = [beginning for beginning in self._table if call.startswith(beginning)]

@@ -31,7 +31,7 @@ class Listener:
 
     name = "stream"
     frames_never_stop = False
-    ping_text = "PING"
+    ping_text = "PING"  # empty: a ping of the protocol itself
 
     def __init__(self, url: str, *, silence: float = SILENCE, ping: float = PING_SECONDS) -> None:
         self._url, self._silence, self._ping = url, silence, ping
@@ -54,12 +54,19 @@ class Listener:
         """Tell whether what happens at this moment would be heard."""
         return self._connected.is_set()
 
+    def headers(self) -> dict[str, str]:
+        """Return what a new connection is asked for with."""
+        return {}
+
     def hello(self) -> Iterable[str]:
         """Return what is said first on every new connection."""
         return ()
 
     def heard(self, frame: str) -> None:
         """Take one frame that is no pong. Must not raise."""
+
+    def alive(self) -> None:
+        """Note that the connection answered, though it had nothing to tell."""
 
     def lost(self) -> None:
         """Forget what only a whole stream can know."""
@@ -84,7 +91,11 @@ class Listener:
         while not self._closing.is_set():
             try:
                 with connect(
-                    self._url, open_timeout=10, close_timeout=1, max_size=LARGEST
+                    self._url,
+                    open_timeout=10,
+                    close_timeout=1,
+                    max_size=LARGEST,
+                    additional_headers=self.headers(),
                 ) as socket:
                     for frame in self.hello():
                         socket.send(frame)
@@ -112,10 +123,19 @@ class Listener:
             try:
                 frame = socket.recv(timeout=self._ping)
             except TimeoutError:
-                socket.send(self.ping_text)
+                if self._is_alive(socket):
+                    heard = time.monotonic()
+                    self.alive()
                 continue
             is_pong = frame in ("PONG", "pong", "")
             if not is_pong or not self.frames_never_stop:
                 heard = time.monotonic()
             if not is_pong:
                 self.heard(frame if isinstance(frame, str) else frame.decode("utf-8", "replace"))
+
+    def _is_alive(self, socket: Connection) -> bool:
+        """Ping; tell whether a pong of the protocol came. One in words is heard like a frame."""
+        if self.ping_text:
+            socket.send(self.ping_text)
+            return False
+        return socket.ping().wait(self._ping) and not self.frames_never_stop

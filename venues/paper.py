@@ -74,7 +74,7 @@ class PaperVenue:
         self._taken_from_books = taken_from_books
         self._matched = matched
 
-    def waits_for(self) -> float:
+    def waits_for(self, request: OrderRequest) -> float:
         return 0.0
 
     def prepare(self, request: OrderRequest) -> Prepared:

@@ -11,8 +11,10 @@ class Venue(Protocol):
 
     name: str
 
-    def waits_for(self) -> float:
-        """Return for how many seconds the venue takes no orders; 0 when it does."""
+    def waits_for(self, request: OrderRequest) -> float:
+        """Return for how many seconds the venue takes no such order; 0 when it does. Asks nobody:
+        only what is known here.
+        """
 
     def prepare(self, request: OrderRequest) -> Prepared:
         """Fix what will be sent, and by what name the venue will know it. Sends nothing.

@@ -112,14 +112,25 @@ class Shares:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriceRange:
+    """Prices that may be ordered at: from start to end, each a step after the other, USD."""
+
+    start: Decimal
+    end: Decimal
+    step: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What a market takes."""
 
     tick: Decimal  # USD per share between two prices
     min_shares: Decimal  # of an order that may rest
     neg_risk: bool  # traded on another contract
-    protocol: str  # v1 or v2, the market's own word
+    protocol: str  # v1 or v2, the market's own word; on Kalshi v2
     seconds_delay: int = 0  # for which an order that takes is held
+    ranges: tuple[PriceRange, ...] = ()  # of YES prices, where a venue has them
+    shard: int = 0  # the part of the exchange that has the market, and the cash for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +150,8 @@ class OrderRequest:
     market: str = ""  # the venue's own name of it
     amount: Usd | Shares | None = None  # of an order that takes at once; else its `shares`
     fee_rate: Decimal = Decimal(0)  # fee = shares x rate x price x (1 - price)
-    venue_order_id: str = ""  # once it is known
+    venue_order_id: str = ""  # the name by which the venue knows it, once that is fixed
+    reference: str = ""  # what the venue calls it itself, where that is known only afterwards
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,3 +184,4 @@ class OrderReport:
     reason: str = ""
     claimed: Decimal = Decimal(0)  # shares matched by the order's own row; its trades may lag
     evidence: Mapping[str, Any] = field(default_factory=dict)  # the venue's own words
+    reference: str = ""  # what the venue calls it itself, where it gives it a name of its own

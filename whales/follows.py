@@ -7,7 +7,8 @@ from django.db import transaction
 
 from accounts.models import Account
 from notifications.services import record
-from venues.polymarket.parse import BadMessage, address
+from venues.polymarket.parse import address
+from venues.reading import BadMessage
 from whales.models import Follow, Whale
 
 

@@ -38,6 +38,10 @@ class Keys:
             raise ValueError("Kalshi keys are RSA or Ed25519")
         self._keys[key_id] = ApiKey(key_id=key_id, user_id=user_id, public=public)
 
+    def of_user(self, user_id: str) -> list[str]:
+        """Return the ids of a user's keys."""
+        return [key.key_id for key in self._keys.values() if key.user_id == user_id]
+
     def user_of(
         self, headers: Mapping[str, str], *, method: str, path: str, times: Sequence[datetime]
     ) -> str:

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from sandbox.book import Side
 from sandbox.kalshi.accounts import Member, Order
-from sandbox.kalshi.fees import model_fee
 from sandbox.kalshi.listing import Market
+from venues.kalshi.fees import model_fee
 
 Markets = Mapping[str, Market]
 ZERO = Decimal(0)

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from sandbox.kalshi.accounts import Member
 from sandbox.kalshi.exchange import Exchange
-from sandbox.kalshi.fees import FeeType
 from sandbox.kalshi.listing import Event, FeeChange, Market, Series, Status
+from venues.kalshi.fees import FeeType
 
 ZERO, ONE = Decimal(0), Decimal(1)
 NEW_YORK = ZoneInfo("America/New_York")

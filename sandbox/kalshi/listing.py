@@ -6,7 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from sandbox.book import Book
-from sandbox.kalshi.fees import FeeType
+from venues.kalshi.fees import FeeType
+from venues.types import PriceRange
 
 ZERO, ONE = Decimal(0), Decimal(1)
 
@@ -28,13 +29,6 @@ FILTERS = {
     "closed": {Status.CLOSED, Status.DETERMINED},
     "settled": {Status.FINALIZED},
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceRange:
-    start: Decimal
-    end: Decimal
-    step: Decimal
 
 
 CENTS = (PriceRange(start=ZERO, end=ONE, step=Decimal("0.01")),)

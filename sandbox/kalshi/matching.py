@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sandbox.book import Resting
 from sandbox.kalshi.accounts import Fill, Order, Trade
-from sandbox.kalshi.fees import charge, model_fee
 from sandbox.kalshi.listing import Market
+from venues.kalshi.fees import charge, model_fee
 
 if TYPE_CHECKING:
     from sandbox.kalshi.exchange import Exchange

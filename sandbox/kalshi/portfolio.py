@@ -26,6 +26,7 @@ def routes(kalshi: Kalshi) -> list[Route]:
         "/portfolio/balance": balance,
         "/portfolio/settlements": settlements,
         "/account/limits": limits,
+        "/api_keys": api_keys,
     }
     return [
         *(route(kalshi, "GET", path, handler, signed=True) for path, handler in reads.items()),
@@ -141,6 +142,16 @@ def limits(call: Call) -> dict[str, Any]:
         "read": {"refill_rate": tier.read, "bucket_capacity": tier.read_capacity},
         "write": {"refill_rate": tier.write, "bucket_capacity": tier.write_capacity},
         "grants": [],
+    }
+
+
+def api_keys(call: Call) -> dict[str, Any]:
+    """Return the keys of this member; all of them may do everything."""
+    return {
+        "api_keys": [
+            {"api_key_id": key_id, "name": key_id, "scopes": ["read", "write"]}
+            for key_id in call.kalshi.keys.of_user(call.user_id)
+        ]
     }
 
 

@@ -5,6 +5,7 @@ import binascii
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import format_datetime
 from typing import Any
 
 from starlette.applications import Starlette
@@ -98,9 +99,16 @@ def route(
                 )
             )
         except Refusal as refusal:
-            return JSONResponse(refusal.body, refusal.status)
+            return dated(JSONResponse(refusal.body, refusal.status))
         status, content = answer if isinstance(answer, tuple) else (200, answer)
-        return Response(status_code=status) if content is None else JSONResponse(content, status)
+        if content is None:
+            return dated(Response(status_code=status))
+        return dated(JSONResponse(content, status))
+
+    def dated(answer: Response) -> Response:
+        """Tell the exchange's time, as every web server does."""
+        answer.headers["date"] = format_datetime(kalshi.clock.wall(), usegmt=True)
+        return answer
 
     return Route(ROOT + path, endpoint, methods=[method])
 

@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from sandbox.kalshi import life
 from sandbox.kalshi.exchange import Rules
-from sandbox.kalshi.fees import FeeType, charge, model_fee
 from sandbox.kalshi.limits import BASIC, Buckets
 from sandbox.kalshi.server import ROOT
 from tests.sandbox.kalshi_world import HOME, SHARD, KalshiWorld
+from venues.kalshi.fees import FeeType, charge, model_fee
 
 BALANCE = "/portfolio/balance"
 

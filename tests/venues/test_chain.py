@@ -15,8 +15,8 @@ from tests.venues.test_stream import until
 from trading.chain_feed import ChainFeed
 from venues.errors import Unreadable
 from venues.polymarket.chain import ChainPush, Node, fill_of
-from venues.polymarket.parse import BadMessage
 from venues.polymarket.public import Addresses, Public
+from venues.reading import BadMessage
 from venues.types import Side
 from whales import ingest
 from whales.models import WhaleTrade

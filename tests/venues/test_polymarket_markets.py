@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from venues.polymarket.markets import book, listing
-from venues.polymarket.parse import BadMessage
+from venues.reading import BadMessage
 
 GAME = {
     "conditionId": "0x" + "ab" * 32,

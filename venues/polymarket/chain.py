@@ -20,7 +20,8 @@ import httpx
 from venues.errors import Unreadable, kind_of
 from venues.listening import Listener
 from venues.polymarket.eip712 import EXCHANGE_V3, NEG_RISK, STANDARD
-from venues.polymarket.parse import BadMessage, fill_counter, share_count, share_price
+from venues.polymarket.parse import fill_counter, share_count, share_price
+from venues.reading import BadMessage
 from venues.types import Side, Trade
 
 log = logging.getLogger(__name__)

@@ -20,10 +20,10 @@ from venues.polymarket import answers
 from venues.polymarket.amounts import BadOrder
 from venues.polymarket.auth import Clock, Keys, SignedRequests
 from venues.polymarket.markets import Listing
-from venues.polymarket.parse import BadMessage, number
 from venues.polymarket.public import Addresses, Public
 from venues.polymarket.reports import report_of
 from venues.polymarket.signing import signed_order
+from venues.reading import BadMessage, number
 from venues.types import FillReport, OrderReport, OrderRequest, OrderStatus, Prepared
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class PolymarketClient:
         """Return the address that holds the money."""
         return self._keys.wallet.funder
 
-    def waits_for(self) -> float:
+    def waits_for(self, request: OrderRequest) -> float:
         """Return for how many seconds the exchange takes no order of this wallet."""
         return self._limits.left(POST, signer=self._keys.wallet.owner)
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from venues.polymarket.parse import BadMessage, clean, number, text, unix_time
+from venues.polymarket.parse import unix_time
+from venues.reading import BadMessage, clean, number, text
 from venues.types import Book, Level, Terms
 
 # What a final market may pay; anything else is a price on its way.

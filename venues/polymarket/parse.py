@@ -4,9 +4,10 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
+from venues.reading import BadMessage, clean, number, text
 from venues.types import Side, Trade
 
 WALLET = re.compile(r"0x[0-9a-f]{40}")
@@ -21,10 +22,6 @@ MILLISECONDS_FROM = 10**11  # a larger timestamp is not in seconds
 NOT_TRADES = frozenset(
     {"REDEEM", "SPLIT", "MERGE", "TRANSFER", "REWARD", "CONVERSION", "MAKER_REBATE"}
 )
-
-
-class BadMessage(ValueError):
-    """A message that lacks, or garbles, what we need; the text quotes it."""
 
 
 class NotATrade(ValueError):
@@ -130,32 +127,3 @@ def unix_time(value: Any) -> datetime:
     if not EARLIEST <= at < LATEST:
         raise BadMessage(f"timestamp {str(value)[:40]} is not of this time")
     return at
-
-
-def number(value: Any, name: str) -> Decimal:
-    if isinstance(value, bool) or value is None:
-        raise BadMessage(f"{name} {value!r} is not a number")
-    try:
-        parsed = value if isinstance(value, Decimal) else Decimal(str(value).strip())
-    except InvalidOperation:
-        raise BadMessage(f"{name} {str(value)[:40]!r} is not a number") from None
-    if not parsed.is_finite():
-        raise BadMessage(f"{name} {parsed} is not a number")
-    return parsed
-
-
-def text(row: Mapping[str, Any], key: str, *, most: int) -> str:
-    found = clean(row.get(key), most=most + 1)
-    if not found:
-        raise BadMessage(f"{key} is missing")
-    if len(found) > most:
-        raise BadMessage(f"{key} is over {most} characters")
-    return found
-
-
-def clean(value: Any, *, most: int) -> str:
-    """Return text that PostgreSQL stores: no NUL, no lone surrogate, not too long."""
-    if value is None or isinstance(value, (dict, list)):
-        return ""
-    kept = str(value).replace("\x00", "").encode("utf-8", "replace").decode()
-    return kept.strip()[:most]

@@ -15,16 +15,8 @@ from venues.errors import NotSent, Unreadable
 from venues.limits import Limits, NoLimits
 from venues.polymarket.answers import TOO_MANY, asked_to_wait
 from venues.polymarket.markets import Listing, book, listing, ruling
-from venues.polymarket.parse import (
-    BadMessage,
-    NotATrade,
-    address,
-    clean,
-    data_api_trade,
-    number,
-    share_price,
-    unix_time,
-)
+from venues.polymarket.parse import NotATrade, address, data_api_trade, share_price, unix_time
+from venues.reading import BadMessage, clean, number
 from venues.types import Book, Trade
 
 log = logging.getLogger(__name__)

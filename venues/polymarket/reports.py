@@ -11,7 +11,8 @@ from typing import Any
 
 from venues import money
 from venues.polymarket.fees import taker_fee
-from venues.polymarket.parse import MAX_SHARES, BadMessage, clean, number, text, unix_time
+from venues.polymarket.parse import MAX_SHARES, unix_time
+from venues.reading import BadMessage, clean, number, text
 from venues.types import FillReport, OrderReport, OrderRequest, OrderStatus, Settlement
 
 ZERO, ONE = Decimal(0), Decimal(1)

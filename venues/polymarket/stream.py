@@ -17,7 +17,8 @@ from typing import Any
 from venues.listening import Listener
 from venues.polymarket.auth import ApiKey
 from venues.polymarket.markets import book
-from venues.polymarket.parse import BadMessage, NotATrade, data_api_trade, number, text
+from venues.polymarket.parse import NotATrade, data_api_trade
+from venues.reading import BadMessage, number, text
 from venues.types import Book, Level, Trade
 
 log = logging.getLogger(__name__)
