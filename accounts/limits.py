@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from django.conf import settings
 
+from venues.buckets import Buckets, SharedBuckets
 from venues.limits import Limits, SharedLimits
 from venues.polymarket import limits
 
@@ -28,3 +29,9 @@ def _limits(venue: str, tier: str, *, per_second: int, per_minute: int) -> Limit
         always=limits.always(per_second=per_second, per_minute=per_minute),
         reads=limits.reads(per_second=per_second, per_minute=per_minute),
     )
+
+
+@lru_cache(maxsize=8)
+def shared_buckets(venue: str) -> Buckets:
+    """Return Kalshi's token buckets at one of its addresses, kept in the server's Redis."""
+    return SharedBuckets(settings.REDIS_URL, venue=venue)

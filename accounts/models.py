@@ -63,12 +63,20 @@ class VenueCredential(models.Model):
     What is readable here is public: addresses, and what a proof found.
     """
 
+    class Environment(models.TextChoices):
+        PRODUCTION = "production"
+        DEMO = "demo"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="credentials")
     venue = models.CharField(max_length=20)
+    environment = models.CharField(
+        max_length=10, choices=Environment.choices, default=Environment.PRODUCTION
+    )
     address = models.CharField(max_length=128, help_text="the wallet that holds the money")
     signer = models.CharField(max_length=128, help_text="the address of the key")
     signature_type = models.PositiveSmallIntegerField(default=0)
+    tier = models.JSONField(default=dict, help_text="what the venue lets this account ask for")
     box = models.BinaryField(help_text="sealed; see accounts.vault")
     data_key = models.BinaryField(help_text="wrapped by CREDENTIAL_KEYS")
     proof = models.JSONField(default=list, help_text="what the last proof found, step by step")

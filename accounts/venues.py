@@ -7,12 +7,18 @@ from functools import lru_cache
 import httpx
 from django.conf import settings
 
-from accounts import credentials
-from accounts.limits import shared_limits
+from accounts import credentials, kalshi_keys, polymarket_keys
+from accounts.limits import shared_buckets, shared_limits
 from accounts.models import Account, VenueCredential
 from venues.errors import NotSent
+from venues.kalshi.calls import Calls
+from venues.kalshi.client import KalshiClient
+from venues.kalshi.limits import Tier
+from venues.kalshi.public import Public as KalshiPublic
 from venues.polymarket.client import PolymarketClient
 from venues.protocol import Venue
+
+RealVenue = PolymarketClient | KalshiClient
 
 
 class LiveTradingOff(NotSent):
@@ -45,7 +51,7 @@ def open_real_venue(
     account: Account,
     credential: VenueCredential | None = None,
     to_send: bool = True,
-) -> PolymarketClient:
+) -> RealVenue:
     """Return the real venue of an account, with its own keys. Raises LiveTradingOff.
 
     Without `to_send` the keys need no fresh proof: what rests must be asked after, and taken back.
@@ -53,7 +59,7 @@ def open_real_venue(
     if not settings.LIVE_TRADING:
         raise LiveTradingOff("Live trading is off on this server. Nothing was sent.")
     credential = credential or credentials.of(account, venue)
-    if credential is None or credential.account_id != account.pk:
+    if credential is None or (credential.account_id, credential.venue) != (account.pk, venue):
         raise LiveTradingOff(f"This account has no keys for {venue.title()}. Nothing was sent.")
     if to_send and credential.verified_at is None:
         raise LiveTradingOff(
@@ -62,16 +68,61 @@ def open_real_venue(
     return client_of(credential)
 
 
-def client_of(credential: VenueCredential) -> PolymarketClient:
+def client_of(credential: VenueCredential) -> RealVenue:
     """Return a client with the credential's keys, decrypted for it alone. Raises VaultClosed."""
+    if credential.venue == kalshi_keys.VENUE:
+        return kalshi_of(credential)
+    return polymarket_of(credential)
+
+
+def polymarket_of(credential: VenueCredential) -> PolymarketClient:
+    """Return Polymarket for a wallet. Raises VaultClosed."""
     return PolymarketClient(
-        keys=credentials.keys_of(credential),
-        at=credentials.addresses(),
+        keys=polymarket_keys.keys_of(credential),
+        at=polymarket_keys.addresses(),
         http=http(),
         now=wall_clock,
         limits=shared_limits(),
-        timeout=httpx.Timeout(settings.VENUE_TIMEOUT_SECONDS, connect=5.0),
+        timeout=timeout(),
     )
+
+
+def kalshi_of(credential: VenueCredential) -> KalshiClient:
+    """Return Kalshi, or its demo, for one of its accounts. Raises VaultClosed."""
+    keys, url = kalshi_keys.keys_of(credential), kalshi_keys.url_of(credential.environment)
+    buckets = shared_buckets(url)
+    calls = Calls(
+        url,
+        http=http(),
+        now=wall_clock,
+        clock=kalshi_keys.clock_of(url),
+        keys=keys,
+        buckets=buckets,
+        tier=Tier.from_stored(credential.tier),
+        timeout=timeout(),
+    )
+    return KalshiClient(
+        keys=keys, calls=calls, now=wall_clock, buckets=buckets, hours=kalshi_keys.hours
+    )
+
+
+def kalshi_public(environment: str = kalshi_keys.PRODUCTION) -> KalshiPublic:
+    """Return Kalshi's keyless reads."""
+    url = kalshi_keys.url_of(environment)
+    return KalshiPublic(
+        Calls(
+            url,
+            http=http(),
+            now=wall_clock,
+            clock=kalshi_keys.clock_of(url),
+            buckets=shared_buckets(url),
+            timeout=timeout(),
+        )
+    )
+
+
+def timeout() -> httpx.Timeout:
+    return httpx.Timeout(settings.VENUE_TIMEOUT_SECONDS, connect=5.0)
 
 
 @lru_cache(maxsize=1)

@@ -23,7 +23,7 @@ from polymarket._internal.actions.orders.orders import create_unsigned_order
 from polymarket._internal.actions.orders.typed_data import build_order_typed_data
 from polymarket._internal.actions.orders.types import OrderDraft
 
-from accounts import credentials
+from accounts import credentials, polymarket_keys
 from accounts.models import Account, User
 from bench.copying import FACTS, WHALE, account
 from bench.result import Result, seconds
@@ -33,8 +33,8 @@ from trading import copying, sending
 from trading.models import Decision, Order, OrderEvent, Submission
 from venues.polymarket import eip712, signing
 from venues.polymarket.auth import ApiKey, Keys, Wallet, address_of
-from venues.polymarket.onboarding import Step
 from venues.polymarket.parse import data_api_trade
+from venues.proof import Step
 from venues.secrets import Secret
 from venues.types import OrderRequest, Side, Terms
 from whales import ingest
@@ -147,8 +147,8 @@ def measure_event(folder: str) -> Result:
 
 def _real_account(owner: User, number: int) -> Account:
     made = account(owner, f"real-{number}", WHALE, mode=Account.Mode.LIVE)
-    credential = credentials.store(account=made, keys=keys(number), now=NOW)
-    steps = [Step(name=name, ok=True, says="") for name in credentials.NEEDED]
+    credential = polymarket_keys.store(account=made, keys=keys(number), now=NOW)
+    steps = [Step(name=name, ok=True, says="") for name in credentials.NEEDED["polymarket"]]
     credentials.record_proof(credential, steps, now=NOW)
     return made
 

@@ -1,11 +1,12 @@
 """Markets, their outcomes and resolutions, and the feed that tells of them."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
 from django.db.models import Q
 
-from venues.types import Terms
+from venues.types import PriceRange, Terms
 
 PRICE: dict[str, Any] = {"max_digits": 14, "decimal_places": 10}
 
@@ -34,6 +35,20 @@ class Market(models.Model):
     seconds_delay = models.PositiveSmallIntegerField(default=0)
     sport = models.CharField(max_length=20, default="", blank=True, help_text="kind of game market")
     starts_at = models.DateTimeField(null=True, blank=True, help_text="of its game")
+    event = models.CharField(
+        max_length=120, default="", blank=True, help_text="ticker of Kalshi's event"
+    )
+    team_id = models.CharField(
+        max_length=80, default="", blank=True, help_text="Kalshi's own id of the team that YES is"
+    )
+    shard = models.PositiveSmallIntegerField(
+        default=0, help_text="part of Kalshi that has it, and whose cash pays for it"
+    )
+    ranges = models.JSONField(
+        default=list, blank=True, help_text="prices it takes: start, end and step, as text"
+    )
+    rules = models.TextField(default="", blank=True)
+    rules_hash = models.CharField(max_length=64, default="", blank=True, help_text="SHA-256")
     listed_at = models.DateTimeField(
         null=True, blank=True, help_text="when the catalogue last told of it"
     )
@@ -59,6 +74,11 @@ class Market(models.Model):
             neg_risk=self.neg_risk,
             protocol=self.protocol,
             seconds_delay=self.seconds_delay,
+            ranges=tuple(
+                PriceRange(start=Decimal(start), end=Decimal(end), step=Decimal(step))
+                for start, end, step in self.ranges
+            ),
+            shard=self.shard,
         )
 
 

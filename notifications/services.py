@@ -27,3 +27,15 @@ def record(
         payload=payload or {},
         by=by,
     )
+
+
+def record_once(*, about: str, kind: str, **rest: Any) -> bool:
+    """Record an event unless one of its kind is about the same thing; tells whether it was new.
+
+    `about` names the key of the payload that says what it is about.
+    """
+    told = Event.objects.filter(kind=kind, **{f"payload__{about}": rest["payload"][about]})
+    if told.exists():
+        return False
+    record(kind=kind, **rest)
+    return True

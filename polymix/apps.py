@@ -16,6 +16,7 @@ SCHEDULES = (
     ("Expire approvals", "trading.tasks.expire_approvals", 10),
     ("Settle resolved markets", "trading.tasks.settle_resolved", 60),
     ("Score followed whales", "whales.tasks.score_whales", 3600),
+    ("Read Kalshi's games", "markets.tasks.read_kalshi", 300),
     ("Read the leaderboard", "whales.tasks.discover_whales", 86_400),
 )
 

@@ -1,7 +1,6 @@
 """What `doctor` asks about real money: keys, wallets, clock, strangers' orders, unproved facts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from urllib.parse import urlsplit
@@ -9,13 +8,15 @@ from urllib.parse import urlsplit
 import httpx
 from django.conf import settings
 
-from accounts import credentials
+from accounts import credentials, kalshi_keys
 from accounts.models import Account, VenueCredential
 from accounts.vault import VaultClosed
-from accounts.venues import client_of
+from accounts.venues import polymarket_of
 from markets import clock
 from markets.models import Feed
-from risk.models import RiskState
+from polymix import kalshi_checks
+from polymix.findings import Finding
+from trading import purses
 from trading.models import Fill, Order, Redemption
 from venues.errors import VenueError
 from venues.money import CENT
@@ -26,19 +27,11 @@ from venues.words import dollars
 SKEW_SECONDS = 2.0  # more, and signatures may be refused
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    name: str
-    ok: bool
-    says: str
-    fix: str = ""
-
-
 def keys() -> Iterator[Finding]:
     """Tell of each real account whether its keys open, proved themselves, and fit their wallet."""
     for account in Account.objects.exclude(mode=Account.Mode.PAPER).order_by("name"):
-        credential = credentials.of(account, "polymarket")
-        if credential is None:
+        found = [each for (_, _), each in sorted(credentials.of_accounts([account.pk]).items())]
+        if not found:
             yield Finding(
                 name=f"keys of {account}",
                 ok=False,
@@ -46,15 +39,22 @@ def keys() -> Iterator[Finding]:
                 fix="Enter them on the account's Keys page.",
             )
             continue
-        yield _opens(account, credential)
-        if credential.verified_at and settings.LIVE_TRADING:
-            yield from _wallet(account, credential)
+        for credential in found:
+            yield _opens(account, credential)
+            if credential.verified_at and settings.LIVE_TRADING:
+                yield from _at_venue(account, credential)
+
+
+def _at_venue(account: Account, credential: VenueCredential) -> Iterator[Finding]:
+    if credential.venue == kalshi_keys.VENUE:
+        return kalshi_checks.money(account, credential)
+    return _wallet(account, credential)
 
 
 def _opens(account: Account, credential: VenueCredential) -> Finding:
-    kind = Kind(credential.signature_type).words
+    kind = Kind(credential.signature_type).words if credential.venue == "polymarket" else "Kalshi"
     try:
-        credentials.keys_of(credential)
+        credentials.secrets_of(credential)
     except VaultClosed as problem:
         return Finding(name=f"keys of {account}", ok=False, says=str(problem), fix="See above.")
     proved = credential.verified_at is not None
@@ -69,7 +69,7 @@ def _opens(account: Account, credential: VenueCredential) -> Finding:
 def _wallet(account: Account, credential: VenueCredential) -> Iterator[Finding]:
     """Ask the venue for money, allowances, and orders that are not ours."""
     try:
-        client = client_of(credential)
+        client = polymarket_of(credential)
         cash, allowed = client.balance()
         resting = {str(row.get("id", "")).lower() for row in client.open_orders()}
     except (VenueError, VaultClosed) as problem:
@@ -100,13 +100,16 @@ def _wallet(account: Account, credential: VenueCredential) -> Iterator[Finding]:
 
 def _books(account: Account, cash: Decimal) -> Iterator[Finding]:
     """Compare wallet and books, when nothing is on its way between them."""
-    moving = Fill.objects.filter(account=account).exclude(
+    moving = Fill.objects.filter(account=account, venue="polymarket").exclude(
         settlement__in=[each.value for each in Settlement if each.is_final]
     )
     waiting = Redemption.objects.filter(account=account, done_at__isnull=True)
     if moving.exists() or waiting.exists():
         return
-    booked = RiskState.objects.get(account=account).cash
+    booked = sum(
+        (each.cash for each in purses.of(account.pk) if each.venue == "polymarket"),
+        credentials.NOTHING,
+    )
     yield Finding(
         name=f"books of {account}",
         ok=abs(booked - cash) < CENT,
@@ -163,4 +166,4 @@ def unverified() -> Iterator[Finding]:
     )
 
 
-CHECKS = (keys, venue_clock, redemptions, unverified)
+CHECKS = (keys, venue_clock, kalshi_checks.clock, redemptions, unverified)

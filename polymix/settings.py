@@ -53,6 +53,19 @@ POLYMARKET_GEOBLOCK_URL = env.str(
 # A node of Polygon. By websocket the chain itself tells what whales trade; without, the Data API.
 POLYGON_WS_URL = env.str("POLYGON_WS_URL", default="")
 POLYGON_RPC_URL = env.str("POLYGON_RPC_URL", default="https://polygon.drpc.org")
+# Kalshi counts calls by account, so it needs no limits of ours; its demo has keys of its own.
+KALSHI_URL = env.str("KALSHI_URL", default="https://external-api.kalshi.com/trade-api/v2")
+KALSHI_WS_URL = env.str("KALSHI_WS_URL", default="wss://external-api-ws.kalshi.com/trade-api/ws/v2")
+KALSHI_DEMO_URL = env.str(
+    "KALSHI_DEMO_URL", default="https://external-api.demo.kalshi.co/trade-api/v2"
+)
+KALSHI_DEMO_WS_URL = env.str(
+    "KALSHI_DEMO_WS_URL", default="wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2"
+)
+# Series of games whose markets are listed.
+KALSHI_SERIES = env.list(
+    "KALSHI_SERIES", default=["KXNBAGAME", "KXNFLGAME", "KXNHLGAME", "KXMLBGAME"]
+)
 
 # Calls of all users together; 0 for the venue's own limits alone.
 POLYMARKET_PER_SECOND = env.int("POLYMARKET_PER_SECOND", default=10)

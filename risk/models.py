@@ -133,6 +133,29 @@ class RiskState(models.Model):
         return f"risk of {self.account_id}"
 
 
+class Purse(models.Model):
+    """Cash of a real account at one place: a wallet, or one shard of an exchange.
+
+    An order is paid out of the purse of its market alone. The purses of an account add up to the
+    cash of its RiskState, under whose lock they are changed (`trading.purses`).
+    """
+
+    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="purses")
+    venue = models.CharField(max_length=20)
+    shard = models.PositiveSmallIntegerField(default=0)
+    cash = models.DecimalField(default=0, **MONEY)
+    told = models.DecimalField(null=True, blank=True, **MONEY, help_text="by the venue, when asked")
+    told_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "venue", "shard"], name="purse_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cash} at {self.venue} {self.shard}"
+
+
 class Reservation(models.Model):
     """Money or shares held for one order, from its reservation to its end."""
 

@@ -26,7 +26,7 @@ from sandbox.polymarket.wallets import Wallet
 from sandbox.serving import serving
 from tests.sandbox.polymarket_world import KEY, YES, PolymarketWorld
 from tests.world import FACTS, WHALE, World
-from trading import onboarding, reconciliation
+from trading import onboarding_polymarket, reconciliation
 from trading.models import Fill, Order, Posting
 from venues.secrets import Secret
 from venues.types import Side, Trade
@@ -60,8 +60,10 @@ class LiveWorld:
 
     def open(self, name: str = "Real", *, key: str = KEY, mode: str = "LIVE") -> Account:
         account = self.world.open(name, mode=mode, starting_balance=Decimal(0))
-        onboarding.enter(account=account, private_key=Secret(key), funder="", now=self.now)
-        steps = onboarding.prove(account=account, with_trial=False, now=self.now)
+        onboarding_polymarket.enter(
+            account=account, private_key=Secret(key), funder="", now=self.now
+        )
+        steps = onboarding_polymarket.prove(account=account, with_trial=False, now=self.now)
         assert credentials.of(account, "polymarket").verified_at, steps
         self.world.follow(account)
         self.accounts.append(account)

@@ -13,7 +13,7 @@ from accounts.credentials import KeyTaken
 from accounts.models import Account, VenueCredential
 from accounts.vault import VaultClosed
 from markets import clock
-from trading import onboarding
+from trading import onboarding_polymarket
 from trading.onboarding import NotAllowed
 from venues.errors import VenueError
 from venues.secrets import Secret
@@ -37,7 +37,7 @@ class EnterForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when 
         if self.errors:
             return cleaned
         try:
-            self.instance = onboarding.enter(
+            self.instance = onboarding_polymarket.enter(
                 account=cleaned["account"],
                 private_key=Secret(cleaned.pop("private_key")),
                 funder=cleaned["funder"],

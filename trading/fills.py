@@ -12,7 +12,7 @@ from accounts.models import Account
 from markets.queries import rows
 from notifications.services import record
 from risk.models import RiskState
-from trading import positions
+from trading import positions, purses
 from trading.domain.entries import worst_cost
 from trading.domain.ledger import Book
 from trading.domain.order_state import FINAL
@@ -21,6 +21,7 @@ from trading.windows import after_money_moved, roll
 from venues.money import ZERO
 from venues.types import FillReport, OrderReport, Settlement, Side
 
+NETTING = "kalshi"  # the venue at which both outcomes of a market never are held together
 ROUNDING = Decimal("0.0001")  # USD per share, of the floors in a match of several parts
 # How far a match has come; both ends are final.
 RANK = {
@@ -77,6 +78,7 @@ def book_new(order: Order, risk: RiskState, report: OrderReport, *, now: datetim
     """
     if not report.fills:
         return
+    cash = risk.cash
     known: dict[str, Fill] = {}
     if order.filled_shares or order.mode != Account.Mode.PAPER:
         known = {fill.venue_fill_id: fill for fill in order.fills.all()}
@@ -88,6 +90,8 @@ def book_new(order: Order, risk: RiskState, report: OrderReport, *, now: datetim
             _row(order, fill)  # it never was money: it is on record, and nothing is booked
         else:
             _book(order, risk, fill)
+    if order.mode != Account.Mode.PAPER:
+        purses.follow(order.account_id, order.outcome.market, before=cash, after=risk.cash)
 
 
 def release(order_ids: Sequence[UUID]) -> None:
@@ -105,6 +109,8 @@ def _book(order: Order, risk: RiskState, report: FillReport) -> None:
     order.fees += report.fee
     if order.side == Side.BUY:
         positions.bought(risk=risk, fill=fill, outcome_id=order.outcome_id, dollars=dollars)
+        if order.venue == NETTING:
+            positions.netted(risk=risk, fill=fill, outcome=order.outcome)
     else:
         strange = positions.sold(risk=risk, fill=fill, outcome_id=order.outcome_id, dollars=dollars)
         if strange:

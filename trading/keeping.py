@@ -9,17 +9,24 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from accounts import credentials
+from django.conf import settings
+
+from accounts import kalshi_keys, polymarket_keys
 from accounts.models import VenueCredential
 from accounts.vault import VaultClosed
-from trading import orders, reconciliation, sending, stopping
-from venues.polymarket.stream import UserPush
+from accounts.venues import wall_clock
+from trading import kalshi_news, orders, reconciliation, sending, stopping, transfers
+from venues.errors import VenueError
+from venues.kalshi.stream import UserPush as KalshiPush
+from venues.polymarket.stream import UserPush as PolymarketPush
 
 log = logging.getLogger(__name__)
 
 ASK_QUIET = timedelta(seconds=15)  # between two looks at an account whose stream is live
+NEWS = timedelta(seconds=20)  # between two looks at what a venue says of money and itself
 ASK_SOON = timedelta(seconds=3)  # while its stream is down, or an order is in doubt
 
+UserPush = PolymarketPush | KalshiPush
 MakePush = Callable[[VenueCredential], UserPush]
 
 
@@ -30,15 +37,14 @@ class Keeper:
     now: Callable[[], datetime]  # the database's clock
     listen: MakePush
     _pushes: dict[UUID, UserPush] = field(default_factory=dict)  # by credential
-    _asked: dict[UUID, datetime] = field(default_factory=dict)  # by account
+    _asked: dict[UUID, datetime] = field(default_factory=dict)  # by credential
+    _news: dict[str, datetime] = field(default_factory=dict)  # by what was read
 
     def step(self) -> None:
         """Do everything that is due now."""
         found = list(
             # Those that lost their proof too: what rests is looked after all the same.
-            VenueCredential.objects.select_related("account").filter(
-                venue="polymarket", removed_at__isnull=True
-            )
+            VenueCredential.objects.select_related("account").filter(removed_at__isnull=True)
         )
         self._listen_to(found)
         now = self.now()
@@ -50,6 +56,8 @@ class Keeper:
             with reconciliation.one_alone(f"account {credential.account_id}"):
                 self._hear(credential)
                 self._ask(credential)
+                if credential.venue == kalshi_keys.VENUE:
+                    self._read_news(credential)
 
     def close(self) -> None:
         for push in self._pushes.values():
@@ -68,29 +76,61 @@ class Keeper:
             push.start()
             self._pushes[key] = push
 
+    def _read_news(self, credential: VenueCredential) -> None:
+        """Read what Kalshi says of itself, and of this account's money, now and then."""
+        environment = credential.environment
+        try:
+            if self._is_due(f"state of {environment}"):
+                kalshi_news.take_state(now=self.now(), environment=environment)
+            if self._is_due(f"money of {credential.pk}"):
+                kalshi_news.take(credential, now=self.now())
+                transfers.look_after(credential.account_id, now=self.now())
+        except (VenueError, VaultClosed) as problem:
+            log.warning("Kalshi's word on %s cannot be read: %s", credential.account, problem)
+
+    def _is_due(self, what: str) -> bool:
+        now, last = self.now(), self._news.get(what)
+        if last is not None and now - last < NEWS:
+            return False
+        self._news[what] = now
+        return True
+
     def _hear(self, credential: VenueCredential) -> None:
         push = self._pushes.get(credential.pk)
         if push is not None:
             rows = push.take()
             if rows:
-                reconciliation.take_told(rows, account_id=credential.account_id, now=self.now())
+                reconciliation.take_told(
+                    rows,
+                    account_id=credential.account_id,
+                    venue=credential.venue,
+                    now=self.now(),
+                )
 
     def _ask(self, credential: VenueCredential) -> None:
         """Ask after an account's orders, often where something is open to doubt."""
         now, push = self.now(), self._pushes.get(credential.pk)
-        order_ids = reconciliation.to_ask(now=now, account_id=credential.account_id)
+        order_ids = reconciliation.to_ask(
+            now=now, account_id=credential.account_id, venue=credential.venue
+        )
         if not order_ids:
             return
         calm = push is not None and push.is_live and not reconciliation.in_doubt(order_ids)
-        last = self._asked.get(credential.account_id)
+        last = self._asked.get(credential.pk)
         if last is not None and now - last < (ASK_QUIET if calm else ASK_SOON):
             return
-        self._asked[credential.account_id] = now
+        self._asked[credential.pk] = now
         reconciliation.reconcile(order_ids=order_ids, now=now)
         for order_id in reconciliation.still_to_cancel(order_ids):
             orders.cancel(order_id=order_id, by="keeper", now=now)
 
 
-def listen_to(credential: VenueCredential, *, url: str) -> UserPush:
+def listen_to(credential: VenueCredential) -> UserPush:
     """Return the stream of a credential's own orders. Raises VaultClosed."""
-    return UserPush(url, api=credentials.keys_of(credential).api)
+    if credential.venue == kalshi_keys.VENUE:
+        return KalshiPush(
+            kalshi_keys.ws_url_of(credential.environment),
+            keys=kalshi_keys.keys_of(credential),
+            now=wall_clock,
+        )
+    return PolymarketPush(settings.POLYMARKET_WS_URL, api=polymarket_keys.keys_of(credential).api)

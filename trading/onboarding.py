@@ -1,8 +1,9 @@
-"""Keys to real money: entered, proved, and only then used. Every step is a person's.
+"""Keys to real money, whatever the venue: who may enter them, and how the books follow the money.
 
 Nothing here connects to a venue while live trading is off, or for an account of paper money.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from uuid import uuid4
@@ -10,139 +11,34 @@ from uuid import uuid4
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.db.models.functions import Greatest
 
 from accounts import credentials
 from accounts.models import Account, VenueCredential
-from accounts.venues import client_of, http, wall_clock
+from accounts.venues import client_of
 from markets.models import Outcome
 from notifications.services import record
 from risk import stops
 from risk.models import RiskState
-from trading import ledger
+from trading import ledger, purses
 from trading.domain.ledger import EntryKind, deposit
-from trading.models import EquityPoint, Fill, Order, Position, Redemption
-from trading.redemption import calls_of
+from trading.models import EquityPoint, Fill, Order, Position, Redemption, Transfer
 from trading.windows import after_money_moved, roll
-from venues.errors import Unreadable
-from venues.money import CENT
-from venues.polymarket import onboarding
-from venues.polymarket.auth import Keys
-from venues.polymarket.onboarding import Step
-from venues.secrets import NO_SECRET, Secret
+from venues import proof
+from venues.money import ZERO
+from venues.proof import Step
 from venues.types import Settlement
 from venues.words import dollars
-from whales.models import Whale
 
-VENUE = "polymarket"
+Books = tuple[int, int, int]  # a mark of an account's books: orders, fills, entries
 
 
 class NotAllowed(Exception):
     """Keys may not be entered or proved here; the text says why and what to do."""
 
 
-def enter(
-    *,
-    account: Account,
-    private_key: Secret,
-    funder: str = "",
-    relayer_key: Secret = NO_SECRET,
-    now: datetime,
-) -> VenueCredential:
-    """Ask Polymarket for the key's API key, find its wallet, and seal all of it.
-
-    `funder` names the wallet; empty, it is found by its money. Raises NotAllowed, KeyTaken,
-    VaultClosed, Unreadable, or ValueError for a bad key or a wallet that is not the key's.
-    """
-    _check(account)
-    at = credentials.places()
-    api = onboarding.api_key(private_key, at=at, http=http(), now=wall_clock)
-    wallet = onboarding.detect(
-        private_key, funder=funder, api=api, at=at, http=http(), now=wall_clock
-    )
-    keys = Keys(wallet=wallet, private_key=private_key, api=api, relayer_key=relayer_key)
-    with transaction.atomic():
-        RiskState.objects.select_for_update().get(account=account)
-        known = credentials.of(account, VENUE)
-        if known is not None and known.address != wallet.funder.lower():
-            _check_nothing_is_open(account)
-        credential = credentials.store(account=account, keys=keys, now=now)
-        # What this wallet trades is ours: whoever followed it would copy himself.
-        Whale.objects.update_or_create(address=wallet.funder.lower(), defaults={"own": True})
-        record(
-            kind="keys_entered",
-            account_id=account.pk,
-            level="WARN",
-            sentence=f"Keys for the wallet {wallet.funder} were entered.",
-            payload={"signature_type": wallet.signature_type},
-            at=now,
-        )
-    return credential
-
-
-def prove(*, account: Account, with_trial: bool, now: datetime) -> list[Step]:
-    """Prove the account's keys, and take its balance from the wallet when all of it passed.
-
-    `with_trial` also places, and cancels, the smallest order there is: the person agreed to that.
-    Raises NotAllowed or VaultClosed.
-    """
-    _check(account)
-    credential = credentials.of(account, VENUE)
-    if credential is None:
-        raise NotAllowed("This account has no keys yet. Enter them first.")
-    client = client_of(credential)
-    steps = list(onboarding.prove(client, at=credentials.places(), http=http()))
-    if all(step.ok for step in steps if step.name != "money"):
-        steps.append(_both_say_the_same(credential))
-    if with_trial and all(step.ok for step in steps):
-        steps.append(_trial(credential, now=now))
-    before = _is_still(account)
-    if credentials.record_proof(credential, steps, now=now) and before is not None:
-        cash, _ = client.balance()
-        _take_balance(account, cash, before=before, now=now)
-    return steps
-
-
-def allow(*, account: Account, by: str, now: datetime) -> None:
-    """Give the exchanges their allowances, because a person asked for it. Raises NotAllowed,
-    VaultClosed, Refused or Unknown.
-    """
-    _check(account)
-    credential = credentials.of(account, VENUE)
-    if credential is None:
-        raise NotAllowed("This account has no keys yet. Enter them first.")
-    calls_of(credential).approve()
-    client_of(credential).refresh_balance()
-    record(
-        kind="allowances_given",
-        account_id=account.pk,
-        level="WARN",
-        sentence=f"{by} let the exchanges take what this wallet trades.",
-        payload={},
-        by=by,
-        at=now,
-    )
-
-
-def forget(*, account: Account, by: str, now: datetime) -> bool:
-    """Remove the account's keys, once nothing of ours is open at the venue. Raises NotAllowed."""
-    with transaction.atomic():
-        RiskState.objects.select_for_update().get(account=account)
-        _check_nothing_is_open(account)
-        was_there = credentials.remove(account=account, venue=VENUE, now=now)
-        if was_there:
-            record(
-                kind="keys_removed",
-                account_id=account.pk,
-                level="WARN",
-                sentence=f"{by} removed the keys. Nothing can be sent for this account now.",
-                payload={},
-                by=by,
-                at=now,
-            )
-    return was_there
-
-
-def _check(account: Account) -> None:
+def check(account: Account) -> None:
+    """Raise NotAllowed where no keys may be."""
     if not settings.LIVE_TRADING:
         raise NotAllowed(
             "Live trading is off on this server. Set LIVE_TRADING=true, start PolyMix again, and "
@@ -152,33 +48,64 @@ def _check(account: Account) -> None:
         raise NotAllowed("This account trades paper money. Open one for real money first.")
 
 
-def _both_say_the_same(credential: VenueCredential) -> Step:
-    """Compare the venue's word on the money with the chain's: either may be old."""
-    try:
-        told, _ = client_of(credential).balance()
-        held = calls_of(credential).cash()
-    except Unreadable as problem:
-        return Step(
-            name="chain",
-            ok=False,
-            says=f"The chain could not be asked: {problem}",
-            fix="Set POLYGON_RPC_URL to a node that answers, and prove again.",
+def check_environment(account: Account, environment: str) -> None:
+    """Refuse play money beside real money: the two are never added up. Raises NotAllowed."""
+    others = VenueCredential.objects.filter(account=account, removed_at__isnull=True)
+    if others.exclude(environment=environment).exists():
+        raise NotAllowed(
+            "This account has keys of another environment, and play money is never added to real "
+            "money. Open an account of its own for it."
         )
-    return Step(
-        name="chain",
-        ok=abs(told - held) < CENT,
-        says=f"Polymarket says {dollars(told)}, the chain {dollars(held)}.",
-        fix="Wait a minute until both say the same, then prove again.",
-    )
 
 
-def _check_nothing_is_open(account: Account) -> None:
-    """Refuse to lose the keys of what is open: nobody could ask after it, or redeem it, again."""
+def credential_of(account: Account, venue: str) -> VenueCredential:
+    """Return the account's keys at a venue. Raises NotAllowed."""
+    check(account)
+    found = credentials.of(account, venue)
+    if found is None:
+        raise NotAllowed("This account has no keys yet. Enter them first.")
+    return found
+
+
+def forget(*, account: Account, venue: str, by: str, now: datetime) -> bool:
+    """Remove the account's keys, once nothing of ours is open at the venue. Raises NotAllowed."""
+    with transaction.atomic():
+        risk = RiskState.objects.select_for_update().get(account=account)
+        check_nothing_is_open(account, venue)
+        was_there = credentials.remove(account=account, venue=venue, now=now)
+        if was_there:
+            _leave(risk, venue, now=now)
+            record(
+                kind="keys_removed",
+                account_id=account.pk,
+                level="WARN",
+                sentence=f"{by} removed the keys for {venue.title()}. Nothing can be sent there.",
+                payload={"venue": venue},
+                by=by,
+                at=now,
+            )
+    return was_there
+
+
+def _leave(risk: RiskState, venue: str, *, now: datetime) -> None:
+    """Take the money of a venue off the books: nobody here can spend it any more."""
+    there = {each.shard: ZERO for each in purses.of(risk.account_id) if each.venue == venue}
+    if there:
+        _follow(risk, venue, there, now=now)
+
+
+def check_nothing_is_open(account: Account, venue: str) -> None:
+    """Refuse to lose the keys of what is open: nobody could ask after it again. Raises
+    NotAllowed.
+    """
     found = {
-        "orders": Order.objects.holding().filter(account=account, submission__isnull=False).count(),
-        "matches on their way": _provisional(account).count(),
-        "positions": Position.objects.filter(account=account, closed_at__isnull=True).count(),
-        "redemptions": Redemption.objects.filter(account=account, done_at__isnull=True).count(),
+        "orders": Order.objects.holding()
+        .filter(account=account, venue=venue, submission__isnull=False)
+        .count(),
+        "matches on their way": _provisional(account, venue).count(),
+        "positions": _open_positions(account, venue).count(),
+        "redemptions": _redemptions(account, venue).count(),
+        "transfers": _moving(account, venue).count(),
     }
     there = [f"{count} {name}" for name, count in found.items() if count]
     if there:
@@ -187,92 +114,141 @@ def _check_nothing_is_open(account: Account) -> None:
         )
 
 
-def _provisional(account: Account) -> QuerySet[Fill]:
-    return Fill.objects.filter(account=account).exclude(
+def still(account: Account, venue: str) -> Books | None:
+    """Return a mark of the books, or None while anything is on its way in or out of the venue."""
+    on_its_way = (
+        Order.objects.holding().filter(account=account, venue=venue).exists()
+        or _provisional(account, venue).exists()
+        or _redemptions(account, venue).exists()
+        or _moving(account, venue).exists()
+        or _open_positions(account, venue).filter(outcome__payout__isnull=False).exists()
+    )
+    if on_its_way:
+        return None
+    return account.orders.count(), account.fills.count(), account.entries.count()
+
+
+def _provisional(account: Account, venue: str) -> QuerySet[Fill]:
+    return Fill.objects.filter(account=account, venue=venue).exclude(
         settlement__in=[each.value for each in Settlement if each.is_final]
     )
 
 
-def _is_still(account: Account) -> tuple[int, int, int] | None:
-    """Return a mark of the books, or None while anything is on its way in or out of the wallet."""
-    on_its_way = (
-        Order.objects.holding().filter(account=account).exists()
-        or _provisional(account).exists()
-        or Redemption.objects.filter(account=account, done_at__isnull=True).exists()
-        or Position.objects.filter(
-            account=account, closed_at__isnull=True, outcome__payout__isnull=False
-        ).exists()
+def _open_positions(account: Account, venue: str) -> QuerySet[Position]:
+    return Position.objects.filter(
+        account=account, outcome__market__venue=venue, closed_at__isnull=True
     )
-    if on_its_way:
-        return None
-    mine = account.orders.count(), account.fills.count(), account.entries.count()
-    return mine
 
 
-def _trial(credential: VenueCredential, *, now: datetime) -> Step:
+def _redemptions(account: Account, venue: str) -> QuerySet[Redemption]:
+    return Redemption.objects.filter(account=account, market__venue=venue, done_at__isnull=True)
+
+
+def _moving(account: Account, venue: str) -> QuerySet[Transfer]:
+    busy = Transfer.objects.filter(
+        account=account, state__in=[Transfer.State.SENDING, Transfer.State.UNKNOWN]
+    )
+    return busy if venue == "kalshi" else busy.none()
+
+
+def trial(credential: VenueCredential, *, shares: Decimal | None = None, now: datetime) -> Step:
+    """Place an order that cannot fill, and cancel it: the person agreed to that.
+
+    `shares` is the market's least where it is not given.
+    """
+    venue = credential.venue
     stopped = stops.read_stops().words(
-        account_id=credential.account_id, whale="", venue=VENUE, entries=True
+        account_id=credential.account_id, whale="", venue=venue, entries=True
     )
     if stopped:
-        return Step(
-            name="trial order",
-            ok=False,
-            says=f"It was not placed: {stopped}",
-            fix="Take the stop back, or prove without a trial order.",
+        return _no_trial(
+            f"It was not placed: {stopped}", "Take the stop back, or prove without a trial order."
         )
     outcome = (
         Outcome.objects.select_related("market")
-        .filter(market__venue=VENUE, market__status="OPEN", market__tick__isnull=False)
+        .filter(market__venue=venue, market__status="OPEN", market__tick__isnull=False)
         .filter(market__neg_risk=False, last_price__gt=Decimal("0.2"))
         .order_by("-last_at")
         .first()
     )
     terms = outcome.market.terms if outcome else None
     if outcome is None or terms is None:
-        return Step(
-            name="trial order",
-            ok=False,
-            says="No market is known yet that a trial order could rest in.",
-            fix="Wait until the catalogue is read, then prove again.",
+        return _no_trial(
+            "No market is known yet that a trial order could rest in.",
+            "Wait until the catalogue is read, then prove again.",
         )
-    client = client_of(credential)
-    return onboarding.trial(
-        client, intent=f"trial:{uuid4()}", token=outcome.token, terms=terms, now=now
+    return proof.trial(
+        client_of(credential),
+        intent=str(uuid4()),
+        token=outcome.token,
+        shares=terms.min_shares if shares is None else shares,
+        terms=terms,
+        now=now,
     )
 
 
-def _take_balance(
-    account: Account, cash: Decimal, *, before: tuple[int, int, int], now: datetime
+def _no_trial(says: str, fix: str) -> Step:
+    return Step(name="trial order", ok=False, says=says, fix=fix)
+
+
+def finish(
+    credential: VenueCredential,
+    steps: Sequence[Step],
+    told: Mapping[int, Decimal] | None,
+    *,
+    before: Books | None,
+    now: datetime,
 ) -> None:
-    """Book what the wallet holds beyond our books, or lacks, if nothing was, and is, on its way."""
+    """Keep what a proof found; when all passed, the books take what the venue says is there.
+
+    `told` is cash by shard, `before` the books as they stood when the venue was asked: money is
+    booked only if nothing was, and is, on its way.
+    """
+    ok = credentials.record_proof(credential, steps, now=now)
+    if told is None:
+        return
+    account, venue = credential.account, credential.venue
     with transaction.atomic():
         risk = RiskState.objects.select_for_update().get(account=account)
-        if _is_still(account) != before:
-            return
-        change = cash - risk.cash
-        if not change:
-            return
-        roll(risk, now=now)
-        ledger.book(
-            account_id=account.pk,
-            kind=EntryKind.DEPOSIT,
-            source=f"wallet:{now.isoformat()}",
-            lines=deposit(change),
-            at=now,
-        )
-        Account.objects.filter(pk=account.pk).update(
-            starting_balance=F("starting_balance") + change
-        )
-        # Nothing was there before: its line begins with the money.
-        EquityPoint.objects.filter(account=account, equity=0).delete()
-        # Money that comes or goes is neither profit nor loss.
-        for name in ("cash", "high_water", "day_equity", "hour_equity"):
-            setattr(risk, name, max(getattr(risk, name) + change, Decimal(0)))
-        after_money_moved(risk, now=now)
-        record(
-            kind="balance_taken",
-            account_id=account.pk,
-            sentence=f"The wallet holds {dollars(cash)}; the books follow it.",
-            payload={"change": str(change)},
-            at=now,
-        )
+        purses.hear(account.pk, venue, told, now=now)
+        if ok and before is not None and still(account, venue) == before:
+            known = {each.shard: ZERO for each in purses.of(account.pk) if each.venue == venue}
+            _follow(risk, venue, {**known, **told}, now=now)
+
+
+def _follow(risk: RiskState, venue: str, told: Mapping[int, Decimal], *, now: datetime) -> None:
+    """Book what a venue holds beyond our books, or lacks."""
+    booked = {each.shard: each.cash for each in purses.of(risk.account_id) if each.venue == venue}
+    changes = {shard: cash - booked.get(shard, ZERO) for shard, cash in told.items()}
+    for shard, each in changes.items():
+        if each:
+            purses.add(risk.account_id, venue, shard, each)
+    change = sum(changes.values(), ZERO)
+    if not change:
+        return
+    roll(risk, now=now)
+    ledger.book(
+        account_id=risk.account_id,
+        kind=EntryKind.DEPOSIT,
+        source=f"wallet:{venue}:{now.isoformat()}",
+        lines=deposit(change),
+        at=now,
+    )
+    Account.objects.filter(pk=risk.account_id).update(
+        starting_balance=Greatest(F("starting_balance") + change, ZERO)
+    )
+    # Nothing was there before: its line begins with the money.
+    EquityPoint.objects.filter(account_id=risk.account_id, equity=0).delete()
+    # Money that comes or goes is neither profit nor loss.
+    for name in ("cash", "high_water", "day_equity", "hour_equity"):
+        setattr(risk, name, max(getattr(risk, name) + change, ZERO))
+    after_money_moved(risk, now=now)
+    record(
+        kind="balance_taken",
+        account_id=risk.account_id,
+        sentence=(
+            f"{venue.title()} holds {dollars(sum(told.values(), ZERO))}; the books follow it."
+        ),
+        payload={"change": str(change), "venue": venue},
+        at=now,
+    )

@@ -90,6 +90,7 @@ def request_for(order: Order) -> OrderRequest:
         terms=order.outcome.market.terms,
         fee_rate=order.fee_rate,
         venue_order_id=order.venue_order_id,
+        reference=order.reference,
     )
 
 
@@ -165,8 +166,10 @@ def apply_evidence(*, order_id: UUID, report: OrderReport, now: datetime) -> Non
         risk = RiskState.objects.select_for_update(of=("self",)).get(account__orders=order_id)
         order = Order.objects.select_for_update().get(pk=order_id)
         fills.book_new(order, risk, report, now=now)
-        changed = ["venue_order_id", "filled_shares", "filled_cost", "fees", "claimed_shares"]
+        changed = ["venue_order_id", "reference", "filled_shares", "filled_cost", "fees"]
+        changed.append("claimed_shares")
         order.venue_order_id = order.venue_order_id or report.venue_order_id
+        order.reference = order.reference or report.reference
         order.claimed_shares = max(order.claimed_shares, report.claimed)
         new = _state_from(order, report)
         if new is not None:

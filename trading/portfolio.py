@@ -38,6 +38,9 @@ SELECT rs.account_id, rs.cash, rs.reserved, rs.committed, rs.consecutive_losses,
        rs.hour, rs.hour_equity, rs.hour_realised, rs.hour_forgiven,
        a.mode, a.rehearsal, f.paused, f.copy_exits, f.size_factor, f.max_trade,
        f.max_price_drift AS follow_drift, f.min_whale_quality AS follow_quality,
+       CASE WHEN a.mode <> 'PAPER' THEN
+         (SELECT sum(greatest(pu.cash, 0)) FROM risk_purse pu
+           WHERE pu.account_id = rs.account_id AND pu.venue <> %(venue)s) END AS elsewhere,
        f.categories::text, coalesce(f.assumed, 'null')::text AS assumed,
        concat_ws(',', {", ".join(f"coalesce(p.{name}::text, '')" for name in LIMIT_NAMES)})
          AS limits
@@ -139,7 +142,7 @@ def gather(
     """
     chance = read_chance(signal_id, now=now)
     asked = {"whale": chance.whale_id, "accounts": account_ids, "source": chance.source}
-    locked = rows(LOCK, {**asked, "again": again})
+    locked = rows(LOCK, {**asked, "venue": chance.venue, "again": again})
     if not locked:
         return Gathered(chance=chance, situations=[])
     _roll(locked, now=now)
@@ -244,7 +247,8 @@ def _situation(row: Row, chance: Chance, around: Around, *, now: datetime) -> Si
         seconds_since_copy=(now - copied_at).total_seconds() if copied_at else None,
         copies_today=row["day_copies"],
         open_trips=around.trips.get(account_id, ()),
-        cash=row["cash"],
+        # What lies at another venue cannot pay here.
+        cash=row["cash"] - (row["elsewhere"] or ZERO),
         reserved=row["reserved"],
         equity=equity,
         high_water=max(row["high_water"], equity),

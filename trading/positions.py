@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import F
 
+from markets.models import Outcome
 from risk.models import RiskState
 from trading import ledger
 from trading.domain import ledger as lines
@@ -42,6 +43,40 @@ def bought(*, risk: RiskState, fill: Fill, outcome_id: int, dollars: Decimal) ->
         fill_id=fill.pk,
     )
     return cost
+
+
+def netted(*, risk: RiskState, fill: Fill, outcome: Outcome) -> Decimal:
+    """Let what a fill bought meet the other outcome of its market; returns the pairs that did.
+
+    A YES and a NO pay a dollar at once: the new share leaves for what it cost, the old one for the
+    rest of the dollar, as if it had been sold.
+    """
+    other = (
+        Position.objects.select_for_update(of=("self",))
+        .filter(
+            account_id=fill.account_id,
+            outcome__market_id=outcome.market_id,
+            closed_at__isnull=True,
+            shares__gt=0,
+        )
+        .exclude(outcome=outcome)
+        .first()
+    )
+    if other is None:
+        return ZERO
+    new = _open_position(fill.account_id, outcome.pk, at=fill.at)
+    pairs = min(fill.shares, other.shares)
+    for position, price in ((other, 1 - fill.price), (new, fill.price)):
+        _close(
+            position,
+            risk=risk,
+            shares=pairs,
+            proceeds=money.floor_micro(pairs * price),
+            kind=EntryKind.NETTING,
+            source=f"net:{fill.venue_fill_id}:{position.outcome_id}",
+            at=fill.at,
+        )
+    return pairs
 
 
 def sold(*, risk: RiskState, fill: Fill, outcome_id: int, dollars: Decimal) -> Decimal:

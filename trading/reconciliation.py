@@ -18,21 +18,23 @@ from django.db.models import Q
 from accounts.models import Account
 from accounts.vault import VaultClosed
 from accounts.venues import open_real_venue
-from notifications.models import Event
-from notifications.services import record
+from notifications.services import record, record_once
 from risk.models import RiskState
 from trading import fills, orders
 from trading.domain import evidence
 from trading.domain.order_state import FINAL, NEXT, OrderState
 from trading.models import Absence, Order, Submission
 from venues.errors import VenueError
-from venues.polymarket.reports import order_names, told_report
+from venues.kalshi import reports as kalshi_reports
+from venues.polymarket import reports as polymarket_reports
 from venues.reading import BadMessage
 from venues.types import OrderReport, OrderStatus, Settlement
 
 log = logging.getLogger(__name__)
 S = OrderState
 
+# Who reads what an account's own stream tells, by venue.
+TOLD: Mapping[str, Any] = {"polymarket": polymarket_reports, "kalshi": kalshi_reports}
 PROVISIONAL = [each.value for each in Settlement if not each.is_final]
 ASKED_AFTER = (S.UNKNOWN, S.MANUAL, S.DELAYED, S.LIVE, S.PARTIAL, S.CANCEL_PENDING)
 ENDED = [S.CANCELED.value, S.EXPIRED.value, S.ABSENT.value]
@@ -40,13 +42,17 @@ SLOW = timedelta(hours=1)  # for which a match may wait for the chain before a p
 LATE_TRADES = timedelta(hours=1)  # for how long an ended order is asked for a late fill
 
 
-def to_ask(*, now: datetime, account_id: UUID | None = None) -> list[UUID]:
+def to_ask(
+    *, now: datetime, account_id: UUID | None = None, venue: str | None = None
+) -> list[UUID]:
     """Return real orders that are not over, whose matches are not money yet, or that ended just
-    now, oldest first; of one account, or of all.
+    now, oldest first; of one account and venue, or of all.
     """
     real = Order.objects.exclude(mode=Account.Mode.PAPER).filter(submission__isnull=False)
     if account_id is not None:
         real = real.filter(account_id=account_id)
+    if venue is not None:
+        real = real.filter(venue=venue)
     return list(
         real.filter(
             Q(state__in=[state.value for state in ASKED_AFTER])
@@ -76,12 +82,12 @@ def in_doubt(order_ids: Sequence[UUID]) -> bool:
 
 
 def reconcile(*, order_ids: Sequence[UUID], now: datetime) -> None:
-    """Ask after real orders, the orders of one account together. Safe to repeat at any time."""
-    by_account: dict[UUID, list[Order]] = {}
+    """Ask after real orders, those of one account and venue together. Safe to repeat."""
+    by_account: dict[tuple[UUID, str], list[Order]] = {}
     for order in Order.objects.filter(pk__in=order_ids).select_related(
         "account", "outcome__market", "submission__credential"
     ):
-        by_account.setdefault(order.account_id, []).append(order)
+        by_account.setdefault((order.account_id, order.venue), []).append(order)
     for account_orders in by_account.values():
         _reconcile(account_orders, now=now)
 
@@ -137,10 +143,9 @@ def one_alone(what: str) -> Iterator[None]:
 
 def _tell_slow(order: Order, *, now: datetime) -> None:
     """Tell a person, once, of a match that the chain neither confirms nor refuses."""
-    waiting = order.fills.filter(settlement__in=PROVISIONAL, at__lt=now - SLOW)
-    told = Event.objects.filter(kind="settlement_slow", payload__order=str(order.pk))
-    if waiting.exists() and not told.exists():
-        record(
+    if order.fills.filter(settlement__in=PROVISIONAL, at__lt=now - SLOW).exists():
+        record_once(
+            about="order",
             kind="settlement_slow",
             account_id=order.account_id,
             level="ACT",
@@ -153,21 +158,25 @@ def _tell_slow(order: Order, *, now: datetime) -> None:
         )
 
 
-def take_told(rows: Iterable[Mapping[str, Any]], *, account_id: UUID, now: datetime) -> int:
+def take_told(
+    rows: Iterable[Mapping[str, Any]], *, account_id: UUID, venue: str, now: datetime
+) -> int:
     """Record what an account's own stream told; returns how many rows were about our orders.
 
     Rows repeat, come late and in any order: each goes the same way as every other evidence.
     """
     ours = 0
     for row in rows:
-        named = order_names(row)
+        named = TOLD[venue].names_in(row)
         for order in Order.objects.filter(
-            account_id=account_id, venue_order_id__in=named
+            Q(venue_order_id__in=named) | Q(reference__in=named),
+            account_id=account_id,
+            venue=venue,
         ).select_related("outcome__market"):
             ours += 1
             with one_alone(f"what was told of order {order.pk}"):
                 try:
-                    report = told_report(orders.request_for(order), row)
+                    report = TOLD[venue].told_report(orders.request_for(order), row, now=now)
                 except BadMessage as problem:
                     log.warning("A row of the user stream cannot be read: %s", problem)
                     continue
@@ -196,19 +205,18 @@ def tell_doubts(*, now: datetime) -> None:
         state=S.UNKNOWN, submission__isnull=False, sent_at__lt=now - evidence.GIVE_UP
     )
     for order in doubtful:
-        told = Event.objects.filter(kind="order_in_doubt", payload__order=str(order.pk))
-        if not told.exists():
-            record(
-                kind="order_in_doubt",
-                account_id=order.account_id,
-                level="ACT",
-                sentence=(
-                    "An order was sent, and for fifteen minutes nobody could find out what became "
-                    "of it. Its money stays held; look at the wallet."
-                ),
-                payload={"order": str(order.pk)},
-                at=now,
-            )
+        record_once(
+            about="order",
+            kind="order_in_doubt",
+            account_id=order.account_id,
+            level="ACT",
+            sentence=(
+                "An order was sent, and for fifteen minutes nobody could find out what became "
+                "of it. Its money stays held; look at the wallet."
+            ),
+            payload={"order": str(order.pk)},
+            at=now,
+        )
 
 
 def _note_absence(order_id: UUID, report: OrderReport, *, now: datetime) -> None:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 
-from accounts import credentials
+from accounts import credentials, polymarket_keys
 from accounts.limits import shared_limits
 from accounts.models import Account, VenueCredential
 from accounts.vault import VaultClosed
@@ -103,7 +103,7 @@ def _check_ruling(row: Redemption) -> None:
     """Compare what we believe a market pays with the oracle's public record. Raises Unreadable
     while the two differ, or the result is still open to dispute.
     """
-    public = Public(credentials.addresses(), client=http(), limits=shared_limits())
+    public = Public(polymarket_keys.addresses(), client=http(), limits=shared_limits())
     ruling = public.ruling(row.market.external_id)
     if ruling is None:
         return  # not every market has a record there: the catalogue's word stands
@@ -118,7 +118,7 @@ def _check_ruling(row: Redemption) -> None:
 
 def _was_redeemed(row: Redemption, credential: VenueCredential) -> bool:
     """Ask the public record for a redemption that we have no transaction of."""
-    public = Public(credentials.addresses(), client=http(), limits=shared_limits())
+    public = Public(polymarket_keys.addresses(), client=http(), limits=shared_limits())
     return public.was_redeemed(credential.address, row.market.external_id)
 
 
@@ -165,4 +165,4 @@ def calls_of(credential: VenueCredential) -> WalletCalls:
         relayer=settings.POLYMARKET_RELAYER_URL,
         rpc=settings.POLYGON_RPC_URL,
     )
-    return WalletCalls(keys=credentials.keys_of(credential), at=at, http=http())
+    return WalletCalls(keys=polymarket_keys.keys_of(credential), at=at, http=http())

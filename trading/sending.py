@@ -20,7 +20,7 @@ from accounts.venues import LiveTradingOff
 from markets.queries import rows
 from risk import stops
 from risk.domain.breakers import Trip
-from trading import fills, orders
+from trading import fills, orders, purses
 from trading.domain.order_state import OrderState
 from trading.models import Approval, Order, Submission
 from trading.orders import Told
@@ -32,6 +32,7 @@ from venues.types import OrderReport, OrderRequest, Prepared, Side
 log = logging.getLogger(__name__)
 S = OrderState
 PAPER = Account.Mode.PAPER
+Known = Mapping[tuple[UUID, str], VenueCredential]  # by account and venue
 # The settings that say for how long an order may rest: of real ones, of paper.
 LIFETIMES = ("LIVE_ORDER_LIFETIME_SECONDS", "PAPER_ORDER_LIFETIME_SECONDS")
 
@@ -109,11 +110,12 @@ def _prepare_and_claim(order_ids: Sequence[UUID], *, now: datetime) -> list[Goin
         found = list(orders.related().filter(pk__in=order_ids, state__in=[S.RESERVED, S.PREPARED]))
         trips = stops.open_trips([order.account_id for order in found], now=now)
         switches = stops.read_stops()
-        approved, known = _approved(found), _credentials(found)
+        approved, known, short = _approved(found), _credentials(found), purses.short(found)
         tape = Tape(found, now=now)
         for order in found:
             trip = trips.get(order.account_id, ())
             why = _refusal_now(order, switches, trips=trip, approved=approved, now=now)
+            why = why or short.get(order.pk, "")
             try:
                 going += [] if why else [_prepare(order, tape, known, now=now)]
             except NotNow:
@@ -132,16 +134,14 @@ def _prepare_and_claim(order_ids: Sequence[UUID], *, now: datetime) -> list[Goin
     return going
 
 
-def _prepare(
-    order: Order, tape: Tape, known: Mapping[UUID, VenueCredential], *, now: datetime
-) -> Going:
+def _prepare(order: Order, tape: Tape, known: Known, *, now: datetime) -> Going:
     """Fix times, name and bytes of one order. Raises Refused, LiveTradingOff or VaultClosed."""
     if order.state == S.RESERVED:
         seconds = LIFETIMES[order.mode == PAPER]
         order.sent_at = now
         order.expires_at = now + timedelta(seconds=getattr(settings, seconds))
     request = orders.request_for(order)
-    credential = known.get(order.account_id)
+    credential = known.get((order.account_id, order.venue))
     venue = orders.venue_for(order, tape, credential=credential)
     if venue.waits_for(request) > 0:
         raise NotNow
@@ -186,10 +186,10 @@ def _keep(going: Sequence[Going], *, now: datetime) -> None:
         each.order.state = S.SENDING
 
 
-def _credentials(found: Sequence[Order]) -> dict[UUID, VenueCredential]:
+def _credentials(found: Sequence[Order]) -> Known:
     """Return the credentials of the accounts whose orders are real, in one read."""
     real = {order.account_id for order in found if order.mode != PAPER}
-    return credentials.of_accounts(real, "polymarket") if real else {}
+    return credentials.of_accounts(real) if real else {}
 
 
 def _approved(found: Sequence[Order]) -> set[UUID]:

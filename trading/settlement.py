@@ -10,12 +10,14 @@ from accounts.models import Account
 from markets.models import Market, Outcome, Resolution
 from notifications.services import record
 from risk.models import RiskState
-from trading import orders, positions
-from trading.models import Entry, Fill, Order, Position, Redemption
+from trading import orders, positions, purses
+from trading.models import Entry, Fill, MarketSettlement, Order, Position, Redemption
 from trading.windows import after_money_moved, roll
 from venues.money import ZERO
 from venues.types import Settlement
 from venues.words import dollars
+
+PAYS_BY_ITSELF = frozenset({"kalshi"})  # and keeps a record of each market that it paid
 
 
 def settle_due(*, now: datetime) -> list[int]:
@@ -77,12 +79,21 @@ def pay_redeemed(
 
 
 def _settle(account_id: UUID, resolution: Resolution, *, now: datetime) -> None:
-    """Pay at once on paper. Real shares that won are money only when they were redeemed, and a
-    match that is not confirmed may still fail.
+    """Pay at once on paper. Real shares are money once their venue's own record says that it paid
+    them, or once they were redeemed; a match that is not confirmed may still fail.
     """
     account = Account.objects.get(pk=account_id)
     if account.is_paper:
         _pay(account_id, resolution, now=now)
+        return
+    if resolution.market.venue in PAYS_BY_ITSELF:
+        paid = MarketSettlement.objects.filter(
+            account=account,
+            venue=resolution.market.venue,
+            ticker=resolution.market.external_id,
+        )
+        if paid.exists():
+            _pay(account_id, resolution, now=now)
         return
     provisional = Fill.objects.filter(
         account=account,
@@ -121,6 +132,7 @@ def _pay(
 ) -> None:
     with transaction.atomic():
         risk = RiskState.objects.select_for_update().get(pk=account_id)
+        cash = risk.cash
         roll(risk, now=now)
         for position in (
             Position.objects.select_for_update(of=("self",))
@@ -149,4 +161,6 @@ def _pay(
                 payload={"position": str(position.pk)},
                 at=now,
             )
+        if not Account.objects.get(pk=account_id).is_paper:
+            purses.follow(account_id, resolution.market, before=cash, after=risk.cash)
         after_money_moved(risk, now=now)

@@ -16,7 +16,7 @@ from accounts.credentials import KeyTaken
 from accounts.models import Account, User
 from accounts.vault import VaultClosed
 from markets import clock
-from trading import onboarding
+from trading import onboarding, onboarding_polymarket
 from trading.models import Redemption
 from trading.onboarding import NotAllowed
 from trading.opening import open_account
@@ -109,7 +109,7 @@ def keys(request: HttpRequest, account_id: UUID) -> HttpResponse:
     form = KeyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            onboarding.enter(
+            onboarding_polymarket.enter(
                 account=account,
                 private_key=Secret(form.cleaned_data["private_key"]),
                 funder=form.cleaned_data["funder"],
@@ -139,7 +139,7 @@ def prove(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Prove the keys; with the box ticked a trial order is placed and cancelled."""
 
     def work(account: Account) -> str:
-        steps = onboarding.prove(
+        steps = onboarding_polymarket.prove(
             account=account, with_trial="trial" in request.POST, now=clock.now()
         )
         bad = [step for step in steps if not step.ok]
@@ -154,7 +154,9 @@ def allow(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Give the exchanges their allowances: only ever because somebody pressed this."""
 
     def work(account: Account) -> str:
-        onboarding.allow(account=account, by=request.user.get_username(), now=clock.now())
+        onboarding_polymarket.allow(
+            account=account, by=request.user.get_username(), now=clock.now()
+        )
         return "The exchanges may take what this wallet trades. Prove the keys again."
 
     return _done(request, account_id, work)
@@ -164,7 +166,12 @@ def allow(request: HttpRequest, account_id: UUID) -> HttpResponse:
 @require_POST
 def forget(request: HttpRequest, account_id: UUID) -> HttpResponse:
     def work(account: Account) -> str:
-        gone = onboarding.forget(account=account, by=request.user.get_username(), now=clock.now())
+        gone = onboarding.forget(
+            account=account,
+            venue=onboarding_polymarket.VENUE,
+            by=request.user.get_username(),
+            now=clock.now(),
+        )
         return "The keys are gone." if gone else "There were no keys."
 
     return _done(request, account_id, work)

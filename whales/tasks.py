@@ -4,8 +4,8 @@ import logging
 
 from celery import shared_task
 
-from accounts.credentials import addresses
 from accounts.limits import shared_limits
+from accounts.polymarket_keys import addresses
 from markets import clock
 from venues.errors import Unreadable
 from venues.polymarket.public import Public

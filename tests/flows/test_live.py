@@ -13,7 +13,7 @@ import pytest
 from django.db import IntegrityError
 from django.test import override_settings
 
-from accounts import credentials, vault, venues
+from accounts import credentials, polymarket_keys, vault, venues
 from accounts.limits import shared_limits
 from accounts.models import Account, VenueCredential
 from accounts.vault import Sealed
@@ -33,6 +33,7 @@ from trading import (
     approvals,
     copying,
     onboarding,
+    onboarding_polymarket,
     orders,
     reconciliation,
     redemption,
@@ -448,7 +449,7 @@ def test_what_the_venue_redeemed_by_itself_is_booked_once(live: LiveWorld):
 
 
 def test_the_keeper_hears_of_a_fill_before_anybody_asks(live: LiveWorld):
-    keeper = Keeper(now=lambda: live.now, listen=lambda each: listen_to(each, url=live.ws))
+    keeper = Keeper(now=lambda: live.now, listen=listen_to)
     keeper.step()
     until(lambda: all(push.is_live for push in keeper._pushes.values()))
     live.venue.quote(YES, "0.53", "5000")
@@ -495,10 +496,10 @@ def test_a_whales_trade_on_the_feed_becomes_a_filled_real_copy_and_each_hop_is_t
     feed = Feed.objects.create(
         key="live", kind=Feed.Kind.LIVE, name="live", started_at=live.now, seen_at=live.now
     )
-    with Public(credentials.addresses()) as public:
+    with Public(polymarket_keys.addresses()) as public:
         push, books = Push(live.ws + "/", ping=0.2), BookPush(live.ws, ping=0.2)
         watch = Watch(feed=feed, public=public, now=lambda: live.now, push=push, books=books)
-        keeper = Keeper(now=lambda: live.now, listen=lambda each: listen_to(each, url=live.ws))
+        keeper = Keeper(now=lambda: live.now, listen=listen_to)
         push.start()
         books.start()
         watch.step()
@@ -551,7 +552,7 @@ def test_settlement_frames_in_any_order_and_twice_come_to_the_same(live: LiveWor
     for _ in range(12):
         frames = [row | {"status": word} for word in TOLD * 2]
         draw.shuffle(frames)
-        reconciliation.take_told(frames, account_id=account.pk, now=live.now)
+        reconciliation.take_told(frames, venue="polymarket", account_id=account.pk, now=live.now)
 
         assert Fill.objects.get().settlement == "CONFIRMED"
         assert Position.objects.get().confirmed_shares == live.order().filled_shares
@@ -566,7 +567,7 @@ def test_a_settlement_that_is_taken_back_is_for_a_person(live: LiveWorld):
     row = wire.trade(live.venue.exchange.trades[-1], key=key) | {"event_type": "trade"}
     told = [row | {"status": word} for word in ("CONFIRMED", "FAILED")]
 
-    reconciliation.take_told(told, account_id=account.pk, now=live.now)
+    reconciliation.take_told(told, venue="polymarket", account_id=account.pk, now=live.now)
 
     assert Fill.objects.get().settlement == "CONFIRMED"
     assert Event.objects.filter(kind="settlement_conflict", level="ACT").exists()
@@ -605,7 +606,7 @@ def test_under_every_fault_at_once_the_oracle_finds_nothing_wrong(transactional_
         RiskProfile.objects.update(duplicate_seconds=0, max_positions=100, max_per_market=1)
         RiskProfile.objects.update(max_per_category=1, min_position_size=5)
         live.venue.maker.cash = Decimal(1_000_000)
-        keeper = Keeper(now=lambda: live.now, listen=lambda each: listen_to(each, url=live.ws))
+        keeper = Keeper(now=lambda: live.now, listen=listen_to)
         for number in range(12):
             live.venue.quote(YES, "0.53", "30" if number % 3 else "500")
             with suppress(AssertionError):  # a signal that comes in the same second
@@ -696,10 +697,10 @@ def test_keys_stay_while_anything_of_their_wallet_is_open(live: LiveWorld):
     live.copy()
 
     with pytest.raises(NotAllowed, match="1 orders"):
-        onboarding.forget(account=account, by="ana", now=live.now)
+        onboarding.forget(account=account, venue="polymarket", by="ana", now=live.now)
     live.venue.exchange.open_wallet(address_of(Secret(OTHER)), cash=Decimal(5))
     with pytest.raises(NotAllowed, match="keys are needed"):
-        onboarding.enter(account=account, private_key=Secret(OTHER), now=live.now)
+        onboarding_polymarket.enter(account=account, private_key=Secret(OTHER), now=live.now)
 
     assert credentials.of(account, "polymarket").address == live.venue.owner.lower()
 
@@ -710,7 +711,7 @@ def test_proving_while_a_match_is_on_its_way_books_no_money(live: LiveWorld):
     live.reconcile()
     before = RiskState.objects.get(account=live.accounts[0]).cash
 
-    onboarding.prove(account=live.accounts[0], with_trial=False, now=live.now)
+    onboarding_polymarket.prove(account=live.accounts[0], with_trial=False, now=live.now)
 
     assert RiskState.objects.get(account=live.accounts[0]).cash == before
     live.pass_time(15)
@@ -846,7 +847,7 @@ def test_when_everything_is_stopped_nothing_is_tried_or_redeemed(live: LiveWorld
     services.stop(scope="SERVER", key="", level="ALL", by="ana", why="", now=live.now)
 
     redemption.redeem_due(now=live.now)
-    steps = onboarding.prove(account=live.accounts[0], with_trial=True, now=live.now)
+    steps = onboarding_polymarket.prove(account=live.accounts[0], with_trial=True, now=live.now)
 
     assert not Redemption.objects.exclude(sent_at=None).exists()
     assert "stopped" in next(step.says for step in steps if step.name == "trial order")
@@ -905,7 +906,9 @@ def test_a_row_that_makes_no_sense_stops_nothing(live: LiveWorld, row):
     good = wire.trade(live.venue.exchange.trades[-1], key=key) | {"event_type": "trade"}
     good["status"] = "MATCHED"
 
-    reconciliation.take_told([good | row, good], account_id=live.accounts[0].pk, now=live.now)
+    reconciliation.take_told(
+        [good | row, good], venue="polymarket", account_id=live.accounts[0].pk, now=live.now
+    )
 
     assert live.order().state == "FILLED"
     assert_invariants()
@@ -950,7 +953,7 @@ def test_a_wallet_without_free_cash_keeps_its_keys_proved(live: LiveWorld):
     wallet = live.venue.exchange.wallets[live.venue.owner.lower()]
     wallet.cash = Decimal(0)
 
-    steps = onboarding.prove(account=live.accounts[0], with_trial=False, now=live.now)
+    steps = onboarding_polymarket.prove(account=live.accounts[0], with_trial=False, now=live.now)
 
     assert [step.name for step in steps if not step.ok] == ["money"]
     assert credentials.of(live.accounts[0], "polymarket").verified_at is not None

@@ -7,13 +7,13 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 from django.urls import reverse
 
-from accounts import credentials, vault
+from accounts import credentials, polymarket_keys, vault
 from accounts.models import Account, User, VenueCredential
 from accounts.vault import VaultClosed
 from risk.models import RiskState
 from tests.live_world import LiveWorld, live_world
 from tests.sandbox.polymarket_world import KEY, OTHER
-from trading import onboarding
+from trading import onboarding_polymarket
 from trading.onboarding import NotAllowed
 from venues.polymarket import wallets
 from venues.polymarket.auth import address_of
@@ -103,7 +103,9 @@ def test_with_live_trading_off_nothing_is_asked_of_the_exchange(client, live, ac
 
 def test_a_paper_account_takes_no_keys(live: LiveWorld):
     with pytest.raises(NotAllowed, match="paper money"):
-        onboarding.enter(account=live.world.account, private_key=Secret(OTHER), now=live.now)
+        onboarding_polymarket.enter(
+            account=live.world.account, private_key=Secret(OTHER), now=live.now
+        )
 
 
 def test_somebody_elses_keys_are_not_found(client, live, account):
@@ -173,7 +175,7 @@ def test_a_box_of_another_account_does_not_open(live: LiveWorld, account):
     taken.account = account
 
     with pytest.raises(VaultClosed, match="sealed for another account"):
-        credentials.keys_of(taken)
+        polymarket_keys.keys_of(taken)
 
 
 def test_keys_are_rotated_without_entering_anything_again(live: LiveWorld, settings, capsys):
@@ -186,7 +188,7 @@ def test_keys_are_rotated_without_entering_anything_again(live: LiveWorld, setti
     settings.CREDENTIAL_KEYS = new
 
     credential.refresh_from_db()
-    assert credentials.keys_of(credential).private_key.reveal() == KEY
+    assert polymarket_keys.keys_of(credential).private_key.reveal() == KEY
     call_command("rotate_credentials", "--check")
     assert "1 of 1 credentials open" in capsys.readouterr().out
     settings.CREDENTIAL_KEYS = old

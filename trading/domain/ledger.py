@@ -17,6 +17,7 @@ class EntryKind(StrEnum):
     BUY = "BUY"
     SALE = "SALE"
     SETTLEMENT = "SETTLEMENT"
+    NETTING = "NETTING"  # a YES and a NO of one market pay a dollar as soon as they meet
     VOID = "VOID"  # takes back what a match booked that never became money
 
 

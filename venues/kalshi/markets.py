@@ -43,6 +43,7 @@ class Contract:
     settled_at: datetime | None
     bid: Decimal | None  # of YES; None where nobody quotes
     ask: Decimal | None
+    last: Decimal | None  # price of the last trade; None where there was none
 
     @property
     def tokens(self) -> tuple[str, str]:
@@ -133,7 +134,9 @@ def contract(row: Row) -> Contract:
     )
     strike = row.get("custom_strike")
     team_id = next(iter(strike.values()), "") if isinstance(strike, Mapping) else ""
-    bid, ask = optional(row, "yes_bid_dollars"), optional(row, "yes_ask_dollars")
+    bid, ask, last = (
+        optional(row, f"{name}_dollars") for name in ("yes_bid", "yes_ask", "last_price")
+    )
     return Contract(
         ticker=ticker,
         event=event,
@@ -154,6 +157,7 @@ def contract(row: Row) -> Contract:
         settled_at=moment_or_none(row.get("settlement_ts")),
         bid=bid if bid and 0 < bid < 1 else None,
         ask=ask if ask and 0 < ask < 1 else None,
+        last=last if last and 0 < last < 1 else None,
     )
 
 

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from venues.kalshi.auth import Clock, Keys, ServerClock, signed_headers
+from venues.kalshi.auth import Clock, Keys, signed_headers
 from venues.kalshi.parse import NO, YES, Resting, book, level, split
 from venues.listening import Listener
 from venues.reading import BadMessage, number, text
@@ -37,14 +37,12 @@ class Stream(Listener):
 
     ping_text = ""
 
-    def __init__(
-        self, url: str, *, keys: Keys, now: Clock, clock: ServerClock, **options: float
-    ) -> None:
+    def __init__(self, url: str, *, keys: Keys, now: Clock, **options: float) -> None:
         super().__init__(url, **options)
-        self._path, self._keys, self._now, self._clock = urlsplit(url).path, keys, now, clock
+        self._path, self._keys, self._now = urlsplit(url).path, keys, now
 
     def headers(self) -> dict[str, str]:
-        # A wrong clock makes the exchange refuse it, and REST says so in words.
+        # With a wrong clock the exchange refuses it; REST, which is asked then, says so in words.
         return signed_headers(self._keys, method="GET", path=self._path, now=self._now())
 
     def heard(self, frame: str) -> None:

@@ -1,37 +1,21 @@
-"""From a private key to a wallet that has proved that it can trade.
-
-Nothing here moves money but the trial order, and that only when it is asked for: five shares at the
-lowest price, post-only, cancelled at once.
-"""
+"""From a private key to a wallet that has proved that it can trade. Nothing here moves money."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import httpx
 
-from venues.errors import Unknown, Unreadable, VenueError
+from venues.errors import Unreadable
 from venues.polymarket.auth import ApiKey, Clock, Keys, Wallet, address_of, key_request_headers
 from venues.polymarket.client import PolymarketClient
 from venues.polymarket.public import Addresses
 from venues.polymarket.wallets import Candidate, Kind, candidates, wallet_of
+from venues.proof import Step
 from venues.secrets import Secret
-from venues.types import OrderKind, OrderRequest, OrderStatus, Side, Terms
 
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
-TRIAL_FOR = timedelta(seconds=20)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One thing that was tried, in words for the page; `fix` says what to do about a failure."""
-
-    name: str
-    ok: bool
-    says: str
-    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,62 +132,6 @@ def _place(at: Places, *, http: httpx.Client) -> Iterator[Step]:
         ok=not blocked,
         says=f"Orders are {'not ' * blocked}taken from {country}.",
         fix="Polymarket does not trade where this server stands.",
-    )
-
-
-def trial(
-    client: PolymarketClient, *, intent: str, token: str, terms: Terms, now: datetime
-) -> Step:
-    """Place the smallest order that cannot fill, and cancel it."""
-    request = OrderRequest(
-        client_order_id=intent,
-        token=token,
-        side=Side.BUY,
-        limit_price=terms.tick,
-        shares=terms.min_shares,
-        sent_at=now,
-        expires_at=now,
-        kind=OrderKind.GTC,
-        post_only=True,
-        terms=terms,
-    )
-    try:
-        prepared = client.prepare(request)
-        client.place_order(request, prepared, not_after=now + TRIAL_FOR)
-    except Unknown as doubt:
-        return _cancel_doubtful(client, request, prepared.venue_order_id, str(doubt), now=now)
-    except VenueError as refusal:
-        return Step(
-            name="trial order",
-            ok=False,
-            says=f"The trial order was not taken: {refusal}",
-            fix="The other steps say what is missing.",
-        )
-    return _cancel_doubtful(client, request, prepared.venue_order_id, "", now=now)
-
-
-def _cancel_doubtful(
-    client: PolymarketClient, request: OrderRequest, order_id: str, doubt: str, *, now: datetime
-) -> Step:
-    named = OrderRequest(
-        **{name: getattr(request, name) for name in OrderRequest.__slots__}
-        | {"venue_order_id": order_id}
-    )
-    try:
-        report = client.cancel_order(named, now=now)
-    except VenueError as problem:
-        return Step(
-            name="trial order",
-            ok=False,
-            says=f"The trial order {order_id[:12]} may still rest: {doubt or problem}",
-            fix="Look at your open orders on polymarket.com and cancel it there.",
-        )
-    ok = not doubt and report.status is OrderStatus.CANCELED
-    return Step(
-        name="trial order",
-        ok=ok,
-        says="It rested, and was cancelled." if ok else f"{doubt or report.status} It is gone now.",
-        fix="Prove again.",
     )
 
 

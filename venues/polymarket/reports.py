@@ -137,7 +137,7 @@ def _transaction(row: Row) -> str:
     return "" if set(found) <= set("0x") else found
 
 
-def order_names(row: Row) -> set[str]:
+def names_in(row: Row) -> set[str]:
     """Return the names of all orders that a row of the user stream is about."""
     given = row.get("maker_orders")
     legs = [each for each in given if isinstance(each, Mapping)] if isinstance(given, list) else []
@@ -147,7 +147,7 @@ def order_names(row: Row) -> set[str]:
     return {each for each in named if isinstance(each, str) and each}
 
 
-def told_report(request: OrderRequest, row: Row) -> OrderReport:
+def told_report(request: OrderRequest, row: Row, *, now: datetime) -> OrderReport:
     """Report an order by one row of the user stream. Raises BadMessage."""
     is_order = row.get("event_type") == "order"
     if is_order and not row.get("status"):

@@ -40,7 +40,7 @@ class Command(BaseCommand):
         rows = VenueCredential.objects.select_related("account").filter(removed_at__isnull=True)
         for credential in rows:
             try:
-                credentials.keys_of(credential)
+                credentials.secrets_of(credential)
             except VaultClosed as problem:
                 shut += 1
                 self.stdout.write(f"!! {credential.account}, {credential}: {problem}")

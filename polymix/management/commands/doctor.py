@@ -19,7 +19,7 @@ from markets.models import Feed
 from markets.queries import snapshot
 from polymix import live_checks
 from polymix.celery import app
-from polymix.live_checks import Finding
+from polymix.findings import Finding
 from risk.models import RiskState
 from trading.models import Order
 from trading.summary import ledger_sums, unbalanced_entries

@@ -33,7 +33,7 @@ class Command(BaseCommand):
         _only_one()
         keeper = Keeper(
             now=clock.database_now,
-            listen=lambda credential: listen_to(credential, url=settings.POLYMARKET_WS_URL),
+            listen=listen_to,
         )
         redeeming = threading.Thread(target=_redeem, args=[stopping], name="redeem", daemon=True)
         redeeming.start()  # beside the rest: the chain takes its time

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.credentials import addresses
 from accounts.limits import shared_limits
+from accounts.polymarket_keys import addresses
 from markets import catalogue, clock
 from polymix.progress import bar
 from venues.errors import Unreadable

@@ -13,8 +13,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from accounts.credentials import addresses
 from accounts.limits import shared_limits
+from accounts.polymarket_keys import addresses
 from accounts.venues import http
 from backtest import demo
 from markets import catalogue, clock

@@ -1,0 +1,31 @@
+"""Decisions, orders, fills, positions and the double-entry ledger."""
+
+from trading.models.books import Entry, EquityPoint, Fill, Position, Posting
+from trading.models.decisions import Decision
+from trading.models.orders import (
+    Absence,
+    Approval,
+    Order,
+    OrderEvent,
+    OrderQuerySet,
+    Submission,
+)
+from trading.models.payouts import MarketSettlement, Redemption, Transfer
+
+__all__ = [
+    "Absence",
+    "Approval",
+    "Decision",
+    "Entry",
+    "EquityPoint",
+    "Fill",
+    "MarketSettlement",
+    "Order",
+    "OrderEvent",
+    "OrderQuerySet",
+    "Position",
+    "Posting",
+    "Redemption",
+    "Submission",
+    "Transfer",
+]
