@@ -100,6 +100,7 @@ def kalshi_of(credential: VenueCredential) -> KalshiClient:
         buckets=buckets,
         tier=Tier.from_stored(credential.tier),
         timeout=timeout(),
+        wait=settings.VENUE_RETRY_SECONDS,
     )
     return KalshiClient(
         keys=keys, calls=calls, now=wall_clock, buckets=buckets, hours=kalshi_keys.hours
@@ -117,6 +118,7 @@ def kalshi_public(environment: str = kalshi_keys.PRODUCTION) -> KalshiPublic:
             clock=kalshi_keys.clock_of(url),
             buckets=shared_buckets(url),
             timeout=timeout(),
+            wait=settings.VENUE_RETRY_SECONDS,
         )
     )
 

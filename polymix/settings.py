@@ -77,6 +77,8 @@ POLYMARKET_TIER = env.str("POLYMARKET_TIER", default="standard")
 CREDENTIAL_KEYS = credential_keys()
 # After a claim nothing is sent any more, however late a process wakes up.
 SEND_SECONDS = env.int("SEND_SECONDS", default=10)
+# Before a read is tried again; an order never is.
+VENUE_RETRY_SECONDS = env.float("VENUE_RETRY_SECONDS", default=0.25)
 VENUE_TIMEOUT_SECONDS = env.float("VENUE_TIMEOUT_SECONDS", default=10.0)
 LIVE_ORDER_LIFETIME_SECONDS = env.int("LIVE_ORDER_LIFETIME_SECONDS", default=3600)
 

@@ -11,7 +11,7 @@ from django.db.models import Sum
 from accounts.models import Account, User
 from markets import resolutions
 from markets.domain.estimators import Facts
-from risk.models import Reservation, RiskState
+from risk.models import Purse, Reservation, RiskState
 from trading import copying, orders, sending, settlement
 from trading.domain.entries import worst_cost
 from trading.domain.order_state import HOLDING
@@ -188,5 +188,8 @@ def _judge(state: RiskState) -> None:
         else:
             assert row.shares == rest
     assert state.cash >= state.reserved >= 0  # I6
+    if not state.account.is_paper:
+        lies = Purse.objects.filter(account=state.account).aggregate(t=Sum("cash"))["t"] or 0
+        assert lies == state.cash  # I5, place by place
     copied = Decision.objects.filter(account=state.account, accepted=True, side="BUY")
     assert state.day_copies == (copied.filter(at__gte=state.day).count() if state.day else 0)

@@ -17,6 +17,7 @@ from venues.kalshi import onboarding as kalshi
 from venues.kalshi.auth import Keys, SigningKey
 from venues.kalshi.calls import Calls
 from venues.kalshi.client import KalshiClient
+from venues.kalshi.limits import COST
 from venues.proof import Step
 from venues.secrets import Secret
 
@@ -72,20 +73,28 @@ def prove(*, account: Account, with_trial: bool, now: datetime) -> list[Step]:
     """
     credential = onboarding.credential_of(account, VENUE)
     client = kalshi_of(credential)
-    steps = list(kalshi.prove(client, key_id=credential.signer))
+    before = onboarding.still(account, VENUE)
+    steps, money = kalshi.prove(client, key_id=credential.signer)
+    if money is not None:
+        steps.append(_limits(client, credential))
     if with_trial and all(step.ok for step in steps):
         steps.append(onboarding.trial(credential, shares=ONE_CONTRACT, now=now))
-    before = onboarding.still(account, VENUE)
-    told = None
-    if steps[0].ok:
-        try:
-            told = dict(client.portfolio.balance().by_shard)
-            tier = client.portfolio.tier()
-            VenueCredential.objects.filter(pk=credential.pk).update(tier=tier.stored())
-        except Unreadable as problem:
-            steps.append(Step(name="limits", ok=False, says=str(problem), fix="Prove again."))
+    told = None if money is None else money.by_shard
     onboarding.finish(credential, steps, told, before=before, now=now)
     return steps
+
+
+def _limits(client: KalshiClient, credential: VenueCredential) -> Step:
+    """Keep how often this account may ask: tiers change."""
+    try:
+        tier = client.portfolio.tier()
+    except Unreadable as problem:
+        return Step(name="limits", ok=False, says=str(problem), fix="Prove again.")
+    VenueCredential.objects.filter(pk=credential.pk).update(tier=tier.stored())
+    creates = tier.write[0] / COST
+    return Step(
+        name="limits", ok=True, says=f"Tier {tier.name}: {creates:.0f} orders a second at most."
+    )
 
 
 def _client(keys: Keys, environment: str) -> KalshiClient:

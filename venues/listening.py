@@ -46,6 +46,7 @@ class Listener:
     def close(self) -> None:
         """Stop listening; returns once the thread has ended."""
         self._closing.set()
+        self.hang_up()  # or it would wait for the next frame first
         if self._thread.is_alive():
             self._thread.join(self._silence + self._ping)
 

@@ -41,13 +41,13 @@ def signature(key: PrivateKey, text: str) -> str:
     return base64.b64encode(raw).decode()
 
 
-def listed() -> list[Market]:
+def listed(start: datetime = START) -> list[Market]:
     series = Series(ticker="KXNBAGAME", title="NBA game", tags=("Basketball",), shard=SHARD)
     event = Event(
         ticker="KXNBAGAME-26OCT20OKCSAS",
         series=series,
         title="Oklahoma City at San Antonio",
-        starts_at=START + timedelta(hours=2),
+        starts_at=start + timedelta(hours=2),
     )
     return [
         Market(
@@ -55,9 +55,9 @@ def listed() -> list[Market]:
             event=event,
             yes=team,
             shard=SHARD,
-            opens_at=START - timedelta(days=5),
-            closes_at=START + timedelta(hours=50),
-            expected_at=START + timedelta(hours=5),
+            opens_at=start - timedelta(days=5),
+            closes_at=start + timedelta(hours=50),
+            expected_at=start + timedelta(hours=5),
             strike={"basketball_team": f"00000000-0000-4000-8000-{number:012}"},
         )
         for number, (ticker, team) in enumerate([(AWAY, "Oklahoma City"), (HOME, "San Antonio")])
@@ -67,11 +67,11 @@ def listed() -> list[Market]:
 @dataclass
 class KalshiWorld:
     rules: Rules = field(default_factory=Rules)
+    clock: Clock = field(default_factory=lambda: Clock(start=START, speed=0))
 
     def __post_init__(self) -> None:
-        self.clock = Clock(start=START, speed=0)
         self.exchange = Exchange(EventLog(), rules=self.rules)
-        for market in listed():
+        for market in listed(self.clock.now()):
             self.exchange.list_market(market)
         self.kalshi = Kalshi(exchange=self.exchange, clock=self.clock, buckets=Buckets(PRIME))
         self.keys: dict[str, PrivateKey] = {}

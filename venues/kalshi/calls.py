@@ -18,7 +18,8 @@ from venues.kalshi.limits import Tier
 log = logging.getLogger(__name__)
 
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
-WAITS = (0.25, 0.5, 1.0)  # seconds before the next try of a read, times 0.5 to 1.5
+WAIT = 0.25  # seconds before a read is tried again, times 0.5 to 1.5; then twice that, and so on
+TRIES = 4  # of a read
 BODY = 8_000_000  # bytes of one answer
 PAGES = 100
 PAGE = 1000
@@ -45,11 +46,12 @@ class Calls:
         buckets: Buckets | None = None,
         tier: Tier | None = None,
         timeout: httpx.Timeout = TIMEOUT,
+        wait: float = WAIT,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._url, self._http, self._now, self._clock = url.rstrip("/"), http, now, clock
         self._buckets, self._tier = buckets or NoBuckets(), tier or Tier()
-        self._timeout, self._sleep = timeout, sleep
+        self._timeout, self._wait, self._sleep = timeout, wait, sleep
         self._owner = keys.account if keys else "public"
         self._auth = SignedRequests(keys=keys, now=now, clock=clock) if keys else None
 
@@ -58,14 +60,15 @@ class Calls:
 
         `like` names the call in the table of costs. Raises Unreadable.
         """
-        for wait in (*WAITS, None):
+        said = ""
+        for number in range(TRIES):
+            if number:
+                self._sleep(self._wait * 2 ** (number - 1) * random.uniform(0.5, 1.5))
             try:
                 return self._get(path, asked or {}, like=f"GET {like or path}")
             except _Passing as problem:
-                if wait is None:
-                    raise Unreadable(f"{path}: {problem}") from problem
-            self._sleep(wait * random.uniform(0.5, 1.5))
-        raise AssertionError("the last try returns or raises")
+                said = str(problem)
+        raise Unreadable(f"{path}: {said}")
 
     def pages(
         self, path: str, name: str, asked: Mapping[str, Any] | None = None, *, limit: int = PAGE

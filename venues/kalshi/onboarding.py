@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from venues.errors import Unreadable
 from venues.kalshi.client import KalshiClient
+from venues.kalshi.reports import Balance
 from venues.proof import Step
 
 READ, TRADE, MOVE = "read", "write::trade", "write::transfer"
@@ -18,18 +19,22 @@ def may(scopes: Sequence[str], wanted: str) -> bool:
     return wanted in scopes or wanted.partition("::")[0] in scopes
 
 
-def prove(client: KalshiClient, *, key_id: str) -> Iterator[Step]:
-    """Yield what was proved, step by step: signature, rights, exchange, money."""
+def prove(client: KalshiClient, *, key_id: str) -> tuple[list[Step], Balance | None]:
+    """Return what was proved, step by step, and the cash that was there; None without an answer."""
     try:
         money = client.portfolio.balance()
     except Unreadable as problem:
-        yield Step(
+        step = Step(
             name="signed request",
             ok=False,
             says=f"Kalshi does not answer to this key: {problem}",
             fix="Check Key ID, key, environment and this server's clock, then prove again.",
         )
-        return
+        return [step], None
+    return list(_steps(client, key_id, money)), money
+
+
+def _steps(client: KalshiClient, key_id: str, money: Balance) -> Iterator[Step]:
     yield Step(name="signed request", ok=True, says="Kalshi answers to this key.")
     yield _rights(client, key_id)
     well = client.is_healthy()
