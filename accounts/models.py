@@ -56,6 +56,12 @@ class Account(models.Model):
     def is_paper(self) -> bool:
         return self.mode == self.Mode.PAPER
 
+    def is_demo(self) -> bool:
+        """Tell whether its keys are for play money at a venue's demo."""
+        return not self.is_paper and (
+            self.credentials.filter(environment="demo", removed_at__isnull=True).exists()
+        )
+
 
 class VenueCredential(models.Model):
     """The keys of one account at one venue, sealed; written by `accounts.credentials` alone.

@@ -230,7 +230,7 @@ def _follow(risk: RiskState, venue: str, told: Mapping[int, Decimal], *, now: da
     ledger.book(
         account_id=risk.account_id,
         kind=EntryKind.DEPOSIT,
-        source=f"wallet:{venue}:{now.isoformat()}",
+        source=f"wallet:{venue}:{uuid4()}",
         lines=deposit(change),
         at=now,
     )

@@ -139,7 +139,7 @@ def _end(key: UUID, state: S, says: str, *, now: datetime) -> Transfer:
             kind=f"transfer_{state.lower()}",
             account_id=row.account_id,
             level="ACT" if state == S.UNKNOWN else "INFO",
-            sentence=_words(row),
+            sentence=words(row),
             payload={"transfer": str(row.pk)},
             by=row.by,
             at=now,
@@ -147,7 +147,8 @@ def _end(key: UUID, state: S, says: str, *, now: datetime) -> Transfer:
     return row
 
 
-def _words(row: Transfer) -> str:
+def words(row: Transfer) -> str:
+    """Say what became of a transfer."""
     what = f"{dollars(row.amount)} from shard {row.source} to shard {row.destination}"
     if row.state == S.DONE:
         return f"{row.by} moved {what}."

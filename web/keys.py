@@ -145,7 +145,7 @@ def prove(request: HttpRequest, account_id: UUID) -> HttpResponse:
         bad = [step for step in steps if not step.ok]
         return "All of it passed." if not bad else f"{len(bad)} of {len(steps)} steps did not pass."
 
-    return _done(request, account_id, work)
+    return done(request, account_id, work)
 
 
 @login_required
@@ -159,7 +159,7 @@ def allow(request: HttpRequest, account_id: UUID) -> HttpResponse:
         )
         return "The exchanges may take what this wallet trades. Prove the keys again."
 
-    return _done(request, account_id, work)
+    return done(request, account_id, work)
 
 
 @login_required
@@ -174,13 +174,20 @@ def forget(request: HttpRequest, account_id: UUID) -> HttpResponse:
         )
         return "The keys are gone." if gone else "There were no keys."
 
-    return _done(request, account_id, work)
+    return done(request, account_id, work)
 
 
-def _done(request: HttpRequest, account_id: UUID, work: Callable[[Account], str]) -> HttpResponse:
+def done(
+    request: HttpRequest,
+    account_id: UUID,
+    work: Callable[[Account], str],
+    *,
+    back: str = "keys",
+) -> HttpResponse:
+    """Do something for an account of this user, say what came of it, and go back to a page."""
     account = account_of(request, account_id)
     try:
         messages.success(request, work(account))
     except PROBLEMS as problem:
         messages.error(request, str(problem))
-    return redirect("keys", account.pk)
+    return redirect(back, account.pk)

@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from web import keys, live, views, whales
+from web import kalshi, keys, live, views, whales
 
 account = "a/<uuid:account_id>/"
 
@@ -21,6 +21,11 @@ urlpatterns = [
     path(account + "keys/prove/", keys.prove, name="keys-prove"),
     path(account + "keys/allow/", keys.allow, name="keys-allow"),
     path(account + "keys/forget/", keys.forget, name="keys-forget"),
+    path(account + "keys/kalshi/", kalshi.keys, name="kalshi-keys"),
+    path(account + "keys/kalshi/prove/", kalshi.prove, name="kalshi-prove"),
+    path(account + "keys/kalshi/forget/", kalshi.forget, name="kalshi-forget"),
+    path(account + "money/", kalshi.money, name="money"),
+    path(account + "money/move/", kalshi.move, name="move"),
     path(account, views.dashboard, name="dashboard"),
     path(account + "equity.json", views.equity_points, name="equity-points"),
     path(account + "decisions/", views.decisions, name="decisions"),
