@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from markets import resolutions
 from markets.models import Market, Outcome
@@ -163,11 +164,13 @@ def _outcomes(contract: Contract) -> Iterable[tuple[str, str, Decimal | None]]:
 
 
 def record_ends(public: Public, *, now: datetime) -> int:
-    """Record what markets paid that ended since they were listed; returns how many.
+    """Record what markets paid that trade no more, or are not listed any more; returns how many.
 
     Raises BadPayout where a market was settled by another vector: a person must look.
     """
-    waiting = Market.objects.filter(venue=VENUE, resolutions__isnull=True, closes_at__lte=now)
+    waiting = Market.objects.filter(venue=VENUE, resolutions__isnull=True).filter(
+        ~Q(status=Market.Status.OPEN) | Q(listed_at__lt=now)
+    )
     known = {market.external_id: market for market in waiting}
     ended = 0
     try:

@@ -84,6 +84,8 @@ def sandbox() -> Source:
         "POLYMARKET_GEOBLOCK_URL": "",
         "POLYGON_WS_URL": "",
         "POLYGON_RPC_URL": f"{base}/rpc",
+        "KALSHI_URL": f"{_at(port, 1)}/trade-api/v2",
+        "KALSHI_WS_URL": f"ws://127.0.0.1:{port + 1}/trade-api/ws/v2",
     }
     feed = _feed(SANDBOX, Feed.Kind.SANDBOX, "sandbox exchanges")
     owner, _ = demo.ensure_user(password_file=password_file())

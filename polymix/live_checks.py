@@ -161,7 +161,9 @@ def unverified() -> Iterator[Finding]:
             f"(POLYGON_WS_URL: {chain}) are undocumented; the Data API is read beside them. "
             f"Order ids of deposit wallets and protocol 2, the post-only time after a restart, "
             f"and rate limits (tier {settings.POLYMARKET_TIER}, POLYMARKET_TIER) are as published, "
-            "not as seen"
+            "not as seen. On Kalshi: frames of own fills and orders, how much the clock may be "
+            "off, which shard new games are on (each market says it), and that a used client order "
+            "id stays used (nothing relies on it)"
         ),
     )
 
