@@ -28,7 +28,7 @@ def _run(folder: str) -> int:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    from bench import copying, live, replay, sandbox, sizing
+    from bench import copying, kalshi, live, replay, sandbox, sizing
 
     missed = 0
     for measure in (
@@ -38,6 +38,7 @@ def _run(folder: str) -> int:
         replay.measure,
         sandbox.measure,
         live.measure_signing,
+        kalshi.measure_signing,
         live.measure_event,
     ):
         call_command("flush", verbosity=0, interactive=False)  # each begins with nothing
