@@ -10,7 +10,7 @@ from django.db import transaction
 from accounts.models import Account, User
 from risk.domain.presets import PRESETS, Limits
 from risk.models import RiskProfile, RiskState
-from trading import ledger
+from trading import ledger, purses
 from trading.domain.ledger import EntryKind, deposit
 
 
@@ -70,4 +70,7 @@ def open_account(
             lines=deposit(starting_balance),
             at=now,
         )
+        if mode != Account.Mode.PAPER and starting_balance:
+            # Until its keys prove what is there, its money is believed to be in its wallet.
+            purses.add(account.pk, "polymarket", 0, starting_balance)
     return account
