@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import fields
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -122,9 +123,14 @@ class RiskState(models.Model):
 
     class Meta:
         constraints = [
-            # A bug fails loudly here instead of overspending.
+            # A bug fails loudly here instead of overspending. A venue that rounds its fees up may
+            # take a hundredth of a cent more than was held, and what it took must be booked.
             models.CheckConstraint(
-                condition=Q(reserved__gte=0, committed__gte=0, cash__gte=models.F("reserved")),
+                condition=Q(
+                    reserved__gte=0,
+                    committed__gte=0,
+                    cash__gte=models.F("reserved") - Decimal("0.01"),
+                ),
                 name="risk_state_never_overspends",
             )
         ]

@@ -60,6 +60,7 @@ class VenueCredentialAdmin(ReadOnly):
     fields = [
         "account",
         "venue",
+        "environment",
         "address",
         "signer",
         "signature_type",

@@ -48,8 +48,8 @@ def bought(*, risk: RiskState, fill: Fill, outcome_id: int, dollars: Decimal) ->
 def netted(*, risk: RiskState, fill: Fill, outcome: Outcome) -> Decimal:
     """Let what a fill bought meet the other outcome of its market; returns the pairs that did.
 
-    A YES and a NO pay a dollar at once: the new share leaves for what it cost, the old one for the
-    rest of the dollar, as if it had been sold.
+    A YES and a NO pay a dollar at once: the new share leaves for what it cost, fee included, and so
+    is neither a win nor a loss; the old one for the rest of the dollar, as if it had been sold.
     """
     other = (
         Position.objects.select_for_update(of=("self",))
@@ -66,12 +66,13 @@ def netted(*, risk: RiskState, fill: Fill, outcome: Outcome) -> Decimal:
         return ZERO
     new = _open_position(fill.account_id, outcome.pk, at=fill.at)
     pairs = min(fill.shares, other.shares)
-    for position, price in ((other, 1 - fill.price), (new, fill.price)):
+    basis = _holding(new).basis_of(pairs)
+    for position, proceeds in ((new, basis), (other, pairs - basis)):
         _close(
             position,
             risk=risk,
             shares=pairs,
-            proceeds=money.floor_micro(pairs * price),
+            proceeds=proceeds,
             kind=EntryKind.NETTING,
             source=f"net:{fill.venue_fill_id}:{position.outcome_id}",
             at=fill.at,

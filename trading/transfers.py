@@ -24,6 +24,7 @@ from venues.words import dollars
 VENUE = "kalshi"
 S = Transfer.State
 SETTLES = timedelta(seconds=30)  # after which balances count as evidence that nothing moved
+GIVE_UP = timedelta(minutes=15)  # of balances that say neither
 SHARDS = range(4)
 
 
@@ -120,6 +121,8 @@ def look_after(account_id: UUID, *, now: datetime) -> None:
             _end(row.pk, S.DONE, "The balances show that it was moved.", now=now)
         elif abs(booked - cash) < CENT:
             _end(row.pk, S.REFUSED, "The balances show that nothing was moved.", now=now)
+        elif now - row.at > GIVE_UP:
+            _end(row.pk, S.UNDECIDED, "Other money moved too.", now=now)
 
 
 def _end(key: UUID, state: S, says: str, *, now: datetime) -> Transfer:
@@ -138,7 +141,7 @@ def _end(key: UUID, state: S, says: str, *, now: datetime) -> Transfer:
         record(
             kind=f"transfer_{state.lower()}",
             account_id=row.account_id,
-            level="ACT" if state == S.UNKNOWN else "INFO",
+            level="ACT" if state in (S.UNKNOWN, S.UNDECIDED) else "INFO",
             sentence=words(row),
             payload={"transfer": str(row.pk)},
             by=row.by,
@@ -154,4 +157,9 @@ def words(row: Transfer) -> str:
         return f"{row.by} moved {what}."
     if row.state == S.UNKNOWN:
         return f"Whether {what} were moved is not known yet; the balances will say. {row.says}"
+    if row.state == S.UNDECIDED:
+        return (
+            f"Whether {what} were moved could not be found out: {row.says} Prove the key again, "
+            "and the books follow the balances."
+        )
     return f"{what[0].upper()}{what[1:]} were not moved: {row.says}"

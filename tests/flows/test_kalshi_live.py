@@ -99,9 +99,25 @@ def test_yes_and_no_of_a_market_pay_a_dollar_when_they_meet(live: KalshiLive):
 
     (left,) = Position.objects.filter(closed_at__isnull=True)
     assert (left.outcome.token, left.shares) == (YES, 12)
+    no = Position.objects.get(outcome__token=NO)
+    assert (no.shares, no.realised) == (0, 0)  # neither a win nor a loss
+    assert RiskState.objects.get(account=live.account).consecutive_losses == 0
     assert RiskState.objects.get(account=live.account).realised == sum(
         Position.objects.values_list("realised", flat=True)
     )
+    live.judge()
+    assert_invariants()
+
+
+def test_what_is_bought_beyond_the_pairs_is_held(live: KalshiLive):
+    live.offer("0.53", "20.00")
+    live.place("0.55", "20")
+    live.offer("0.60", "30.00", side="bid")
+
+    live.place("0.41", "30", token=NO)
+
+    (left,) = Position.objects.filter(closed_at__isnull=True)
+    assert (left.outcome.token, left.shares) == (NO, 10)
     live.judge()
     assert_invariants()
 

@@ -253,6 +253,22 @@ class TestMoney:
         assert self.shards(live) == live.member.cash
         assert_invariants()
 
+    def test_a_transfer_that_other_money_hides_is_given_up_and_blocks_nothing(self, live):
+        live.faults._rules.append(
+            Rule(venue="kalshi", endpoint=TRANSFER, kind=Kind.ACCEPT_THEN_CLOSE, nth=1)
+        )
+        self.move(live)
+        live.member.cash[0] += D(7)  # a deposit
+        late = live.now + timedelta(minutes=20)
+
+        kalshi_news.take(live.account.credentials.get(), now=late)
+        transfers.look_after(live.account.pk, now=late)
+
+        assert Transfer.objects.get().state == "UNDECIDED"
+        assert all(step.ok for step in live.prove().values())
+        assert self.shards(live) == live.member.cash
+        assert_invariants()
+
     def test_the_page_shows_every_place_with_what_the_venue_said(self, live, ana):
         live.place("0.55", "100")
 

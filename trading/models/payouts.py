@@ -101,6 +101,7 @@ class Transfer(models.Model):
         DONE = "DONE"
         REFUSED = "REFUSED"
         UNKNOWN = "UNKNOWN"
+        UNDECIDED = "UNDECIDED"  # other money moved too: the balances alone could not say
 
     id = models.UUIDField(primary_key=True, editable=False)
     account = models.ForeignKey(
@@ -109,7 +110,7 @@ class Transfer(models.Model):
     amount = models.DecimalField(**MONEY)
     source = models.PositiveSmallIntegerField()
     destination = models.PositiveSmallIntegerField()
-    state = models.CharField(max_length=8, choices=State.choices, default=State.SENDING)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.SENDING)
     says = models.CharField(max_length=500, default="", blank=True)
     by = models.CharField(max_length=150)
     at = models.DateTimeField()
