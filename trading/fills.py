@@ -112,7 +112,7 @@ def _book(order: Order, risk: RiskState, report: FillReport) -> None:
         if order.venue == NETTING:
             positions.netted(risk=risk, fill=fill, outcome=order.outcome)
     else:
-        strange = positions.sold(risk=risk, fill=fill, outcome_id=order.outcome_id, dollars=dollars)
+        strange = _sold(order, risk, fill, dollars)
         if strange:
             fill.uncovered = strange
             fill.save(update_fields=["uncovered"])
@@ -136,6 +136,13 @@ def _book(order: Order, risk: RiskState, report: FillReport) -> None:
             at=report.at,
         )
     after_money_moved(risk, now=report.at)
+
+
+def _sold(order: Order, risk: RiskState, fill: Fill, dollars: Decimal) -> Decimal:
+    """Book a sale as its venue does; returns the shares of it that the books did not hold."""
+    if order.venue == NETTING:
+        return positions.turned(risk=risk, fill=fill, outcome=order.outcome)
+    return positions.sold(risk=risk, fill=fill, outcome_id=order.outcome_id, dollars=dollars)
 
 
 def _is_worse(order: Order, report: FillReport) -> bool:

@@ -24,22 +24,14 @@ def bought(*, risk: RiskState, fill: Fill, outcome_id: int, dollars: Decimal) ->
     `risk` is the account's locked RiskState; the caller saves it. `dollars` are without the fee.
     """
     cost = money.ceil_micro(dollars) + fill.fee
-    position = _open_position(fill.account_id, outcome_id, at=fill.at)
-    held = _holding(position).buy(shares=fill.shares, cost=cost)
-    position.shares, position.cost = held.shares, held.cost
-    if fill.settlement == Settlement.CONFIRMED:
-        position.confirmed_shares += fill.shares
-    position.bought_cost += cost
-    position.save()
-    risk.cash -= cost
-    risk.committed += cost
-    ledger.book(
-        account_id=fill.account_id,
-        kind=EntryKind.BUY,
+    _open_more(
+        _open_position(fill.account_id, outcome_id, at=fill.at),
+        risk=risk,
+        shares=fill.shares,
+        cost=cost,
+        is_confirmed=fill.settlement == Settlement.CONFIRMED,
         source=f"fill:{fill.venue_fill_id}",
-        lines=lines.buy(cost=cost),
         at=fill.at,
-        position_id=position.pk,
         fill_id=fill.pk,
     )
     return cost
@@ -80,18 +72,48 @@ def netted(*, risk: RiskState, fill: Fill, outcome: Outcome) -> Decimal:
     return pairs
 
 
+def turned(*, risk: RiskState, fill: Fill, outcome: Outcome) -> Decimal:
+    """Book a sale where selling what is not held buys the other outcome; returns the shares of
+    that. They cost the rest of the dollar.
+    """
+    position = _position_to_sell(fill, outcome.pk)
+    covered = min(fill.shares, position.shares)
+    beyond = fill.shares - covered
+    if not beyond:
+        return sold(risk=risk, fill=fill, outcome_id=outcome.pk, dollars=fill.price * fill.shares)
+    fee = money.floor_micro(fill.fee * covered / fill.shares)
+    if covered:
+        _close(
+            position,
+            risk=risk,
+            shares=covered,
+            proceeds=money.floor_micro(covered * fill.price) - fee,
+            kind=EntryKind.SALE,
+            source=f"fill:{fill.venue_fill_id}",
+            at=fill.at,
+            fill_id=fill.pk,
+        )
+    other = Outcome.objects.exclude(pk=outcome.pk).get(market_id=outcome.market_id)
+    _open_more(
+        _open_position(fill.account_id, other.pk, at=fill.at),
+        risk=risk,
+        shares=beyond,
+        cost=money.ceil_micro(beyond * (1 - fill.price)) + fill.fee - fee,
+        is_confirmed=True,
+        source=f"turn:{fill.venue_fill_id}" if covered else f"fill:{fill.venue_fill_id}",
+        at=fill.at,
+        fill_id=None if covered else fill.pk,
+    )
+    return beyond
+
+
 def sold(*, risk: RiskState, fill: Fill, outcome_id: int, dollars: Decimal) -> Decimal:
     """Give up a fill's shares for dollars; returns the shares that our books did not hold.
 
     Those cost nothing here: a real wallet was traded elsewhere, or was paid out before. They are
     booked as a profit of their own, and whoever calls must tell a person.
     """
-    position = (
-        Position.objects.select_for_update()
-        .filter(account_id=fill.account_id, outcome_id=outcome_id)
-        .order_by(F("closed_at").desc(nulls_first=True))
-        .first()
-    ) or _open_position(fill.account_id, outcome_id, at=fill.at)
+    position = _position_to_sell(fill, outcome_id)
     covered = min(fill.shares, position.shares)
     _close(
         position,
@@ -208,6 +230,47 @@ def _open_position(account_id: UUID, outcome_id: int, *, at: datetime) -> Positi
         cost=ZERO,
         bought_cost=ZERO,
         opened_at=at,
+    )
+
+
+def _position_to_sell(fill: Fill, outcome_id: int) -> Position:
+    """Return the open position, the last one that was closed, or a new one."""
+    found = (
+        Position.objects.select_for_update()
+        .filter(account_id=fill.account_id, outcome_id=outcome_id)
+        .order_by(F("closed_at").desc(nulls_first=True))
+        .first()
+    )
+    return found or _open_position(fill.account_id, outcome_id, at=fill.at)
+
+
+def _open_more(
+    position: Position,
+    *,
+    risk: RiskState,
+    shares: Decimal,
+    cost: Decimal,
+    is_confirmed: bool,
+    source: str,
+    at: datetime,
+    fill_id: int | None,
+) -> None:
+    held = _holding(position).buy(shares=shares, cost=cost)
+    position.shares, position.cost = held.shares, held.cost
+    if is_confirmed:
+        position.confirmed_shares += shares
+    position.bought_cost += cost
+    position.save()
+    risk.cash -= cost
+    risk.committed += cost
+    ledger.book(
+        account_id=position.account_id,
+        kind=EntryKind.BUY,
+        source=source,
+        lines=lines.buy(cost=cost),
+        at=at,
+        position_id=position.pk,
+        fill_id=fill_id,
     )
 
 

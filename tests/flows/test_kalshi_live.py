@@ -122,6 +122,33 @@ def test_what_is_bought_beyond_the_pairs_is_held(live: KalshiLive):
     assert_invariants()
 
 
+@pytest.mark.parametrize(("held", "sold"), [("12", "20"), ("0", "8")])
+def test_selling_more_than_is_held_buys_the_other_side_and_is_told(live, held, sold):
+    """The exchange turns a sale of what is not there into a purchase, and so do we."""
+    live.offer("0.53", "20.00")
+    if D(held):
+        live.place("0.55", held)
+    live.offer("0.50", "40.00", side="bid")
+
+    order = live.place("0.50", sold, side=Side.SELL)
+
+    assert order.state == "FILLED"
+    (left,) = Position.objects.filter(closed_at__isnull=True)
+    assert (left.outcome.token, left.shares) == (NO, D(sold) - D(held))
+    assert Event.objects.filter(kind="books_differ").exists()
+    live.judge()
+    assert_invariants()
+
+
+def test_a_sale_at_once_never_turns_around(live: KalshiLive):
+    live.offer("0.50", "40.00", side="bid")
+
+    order = live.place("0.50", "8", side=Side.SELL, kind=IOC)
+
+    assert order.state == "REJECTED"
+    assert not Fill.objects.exists()
+
+
 def test_a_sale_of_no_is_a_bid_that_closes_it(live: KalshiLive):
     live.offer("0.60", "10.00", side="bid")
     live.place("0.41", "10", token=NO)

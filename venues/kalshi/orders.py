@@ -7,7 +7,7 @@ from venues import money
 from venues.errors import Refused
 from venues.kalshi.parse import book_side, count_text, on_grid, price_text, split, yes_price
 from venues.reading import BadMessage
-from venues.types import OrderKind, OrderRequest, Terms, Usd
+from venues.types import OrderKind, OrderRequest, Side, Terms, Usd
 
 TIME_IN_FORCE = {
     OrderKind.GTC: "good_till_canceled",
@@ -55,6 +55,8 @@ def body_of(request: OrderRequest, terms: Terms) -> dict[str, Any]:
         "self_trade_prevention_type": "taker_at_cross",
         "exchange_index": terms.shard,
     }
+    if request.kind is OrderKind.FAK and request.side is Side.SELL:
+        body["reduce_only"] = True  # a sale of what is not there would buy the other outcome
     if rests:
         body["post_only"] = request.post_only
         # What rests through a pause would meet whoever is first after it.
