@@ -85,6 +85,7 @@ def sandbox() -> Source:
         "POLYGON_WS_URL": "",
         "POLYGON_RPC_URL": f"{base}/rpc",
         "KALSHI_URL": f"{_at(port, 1)}/trade-api/v2",
+        "KALSHI_SERIES": "KXNBAGAME,KXNFLGAME,KXNHLGAME",
         "KALSHI_WS_URL": f"ws://127.0.0.1:{port + 1}/trade-api/ws/v2",
     }
     feed = _feed(SANDBOX, Feed.Kind.SANDBOX, "sandbox exchanges")

@@ -12,7 +12,7 @@ from accounts.models import Account
 from markets.queries import rows
 from notifications.services import record
 from risk.models import RiskState
-from trading import positions, purses
+from trading import netting, positions, purses
 from trading.domain.entries import worst_cost
 from trading.domain.ledger import Book
 from trading.domain.order_state import FINAL
@@ -110,7 +110,7 @@ def _book(order: Order, risk: RiskState, report: FillReport) -> None:
     if order.side == Side.BUY:
         positions.bought(risk=risk, fill=fill, outcome_id=order.outcome_id, dollars=dollars)
         if order.venue == NETTING:
-            positions.netted(risk=risk, fill=fill, outcome=order.outcome)
+            netting.netted(risk=risk, fill=fill, outcome=order.outcome)
     else:
         strange = _sold(order, risk, fill, dollars)
         if strange:
@@ -141,7 +141,7 @@ def _book(order: Order, risk: RiskState, report: FillReport) -> None:
 def _sold(order: Order, risk: RiskState, fill: Fill, dollars: Decimal) -> Decimal:
     """Book a sale as its venue does; returns the shares of it that the books did not hold."""
     if order.venue == NETTING:
-        return positions.turned(risk=risk, fill=fill, outcome=order.outcome)
+        return netting.turned(risk=risk, fill=fill, outcome=order.outcome)
     return positions.sold(risk=risk, fill=fill, outcome_id=order.outcome_id, dollars=dollars)
 
 

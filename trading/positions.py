@@ -1,4 +1,7 @@
-"""The only writer of Position. Every change books its entry in the same transaction."""
+"""The only writer of Position. Every change books its entry in the same transaction.
+
+Where both outcomes of a market meet, `trading.netting` says which changes those are.
+"""
 
 from datetime import datetime
 from decimal import Decimal
@@ -6,7 +9,6 @@ from uuid import UUID
 
 from django.db.models import F
 
-from markets.models import Outcome
 from risk.models import RiskState
 from trading import ledger
 from trading.domain import ledger as lines
@@ -24,8 +26,8 @@ def bought(*, risk: RiskState, fill: Fill, outcome_id: int, dollars: Decimal) ->
     `risk` is the account's locked RiskState; the caller saves it. `dollars` are without the fee.
     """
     cost = money.ceil_micro(dollars) + fill.fee
-    _open_more(
-        _open_position(fill.account_id, outcome_id, at=fill.at),
+    add(
+        open_position(fill.account_id, outcome_id, at=fill.at),
         risk=risk,
         shares=fill.shares,
         cost=cost,
@@ -37,85 +39,15 @@ def bought(*, risk: RiskState, fill: Fill, outcome_id: int, dollars: Decimal) ->
     return cost
 
 
-def netted(*, risk: RiskState, fill: Fill, outcome: Outcome) -> Decimal:
-    """Let what a fill bought meet the other outcome of its market; returns the pairs that did.
-
-    A YES and a NO pay a dollar at once: the new share leaves for what it cost, fee included, and so
-    is neither a win nor a loss; the old one for the rest of the dollar, as if it had been sold.
-    """
-    other = (
-        Position.objects.select_for_update(of=("self",))
-        .filter(
-            account_id=fill.account_id,
-            outcome__market_id=outcome.market_id,
-            closed_at__isnull=True,
-            shares__gt=0,
-        )
-        .exclude(outcome=outcome)
-        .first()
-    )
-    if other is None:
-        return ZERO
-    new = _open_position(fill.account_id, outcome.pk, at=fill.at)
-    pairs = min(fill.shares, other.shares)
-    basis = _holding(new).basis_of(pairs)
-    for position, proceeds in ((new, basis), (other, pairs - basis)):
-        _close(
-            position,
-            risk=risk,
-            shares=pairs,
-            proceeds=proceeds,
-            kind=EntryKind.NETTING,
-            source=f"net:{fill.venue_fill_id}:{position.outcome_id}",
-            at=fill.at,
-        )
-    return pairs
-
-
-def turned(*, risk: RiskState, fill: Fill, outcome: Outcome) -> Decimal:
-    """Book a sale where selling what is not held buys the other outcome; returns the shares of
-    that. They cost the rest of the dollar.
-    """
-    position = _position_to_sell(fill, outcome.pk)
-    covered = min(fill.shares, position.shares)
-    beyond = fill.shares - covered
-    if not beyond:
-        return sold(risk=risk, fill=fill, outcome_id=outcome.pk, dollars=fill.price * fill.shares)
-    fee = money.floor_micro(fill.fee * covered / fill.shares)
-    if covered:
-        _close(
-            position,
-            risk=risk,
-            shares=covered,
-            proceeds=money.floor_micro(covered * fill.price) - fee,
-            kind=EntryKind.SALE,
-            source=f"fill:{fill.venue_fill_id}",
-            at=fill.at,
-            fill_id=fill.pk,
-        )
-    other = Outcome.objects.exclude(pk=outcome.pk).get(market_id=outcome.market_id)
-    _open_more(
-        _open_position(fill.account_id, other.pk, at=fill.at),
-        risk=risk,
-        shares=beyond,
-        cost=money.ceil_micro(beyond * (1 - fill.price)) + fill.fee - fee,
-        is_confirmed=True,
-        source=f"turn:{fill.venue_fill_id}" if covered else f"fill:{fill.venue_fill_id}",
-        at=fill.at,
-        fill_id=None if covered else fill.pk,
-    )
-    return beyond
-
-
 def sold(*, risk: RiskState, fill: Fill, outcome_id: int, dollars: Decimal) -> Decimal:
     """Give up a fill's shares for dollars; returns the shares that our books did not hold.
 
     Those cost nothing here: a real wallet was traded elsewhere, or was paid out before. They are
     booked as a profit of their own, and whoever calls must tell a person.
     """
-    position = _position_to_sell(fill, outcome_id)
+    position = position_to_sell(fill, outcome_id)
     covered = min(fill.shares, position.shares)
-    _close(
+    close(
         position,
         risk=risk,
         shares=covered,
@@ -205,7 +137,7 @@ def settled(
     *, risk: RiskState, position: Position, payout: Decimal, source: str, at: datetime
 ) -> None:
     """Pay out all shares of a position."""
-    _close(
+    close(
         position,
         risk=risk,
         shares=position.shares,
@@ -216,7 +148,7 @@ def settled(
     )
 
 
-def _open_position(account_id: UUID, outcome_id: int, *, at: datetime) -> Position:
+def open_position(account_id: UUID, outcome_id: int, *, at: datetime) -> Position:
     found = (
         Position.objects.select_for_update()
         .filter(account_id=account_id, outcome_id=outcome_id, closed_at__isnull=True)
@@ -233,7 +165,7 @@ def _open_position(account_id: UUID, outcome_id: int, *, at: datetime) -> Positi
     )
 
 
-def _position_to_sell(fill: Fill, outcome_id: int) -> Position:
+def position_to_sell(fill: Fill, outcome_id: int) -> Position:
     """Return the open position, the last one that was closed, or a new one."""
     found = (
         Position.objects.select_for_update()
@@ -241,10 +173,10 @@ def _position_to_sell(fill: Fill, outcome_id: int) -> Position:
         .order_by(F("closed_at").desc(nulls_first=True))
         .first()
     )
-    return found or _open_position(fill.account_id, outcome_id, at=fill.at)
+    return found or open_position(fill.account_id, outcome_id, at=fill.at)
 
 
-def _open_more(
+def add(
     position: Position,
     *,
     risk: RiskState,
@@ -255,7 +187,7 @@ def _open_more(
     at: datetime,
     fill_id: int | None,
 ) -> None:
-    held = _holding(position).buy(shares=shares, cost=cost)
+    held = holding_of(position).buy(shares=shares, cost=cost)
     position.shares, position.cost = held.shares, held.cost
     if is_confirmed:
         position.confirmed_shares += shares
@@ -274,11 +206,11 @@ def _open_more(
     )
 
 
-def _holding(position: Position) -> Holding:
+def holding_of(position: Position) -> Holding:
     return Holding(shares=position.shares, cost=position.cost, realised=position.realised)
 
 
-def _close(
+def close(
     position: Position,
     *,
     risk: RiskState,
@@ -290,7 +222,7 @@ def _close(
     fill_id: int | None = None,
     is_confirmed: bool = True,
 ) -> None:
-    before = _holding(position)
+    before = holding_of(position)
     after = before.close(shares=shares, proceeds=proceeds)
     basis, gain = before.cost - after.cost, after.realised - before.realised
     position.shares, position.cost, position.realised = after.shares, after.cost, after.realised
