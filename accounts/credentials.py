@@ -2,7 +2,7 @@
 VenueCredential.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
@@ -15,12 +15,14 @@ from accounts import vault
 from accounts.models import Account, VenueCredential
 from accounts.vault import Sealed
 from venues.proof import Step
+from venues.secrets import Secret
 
 # A proof must have passed these, by venue; what a venue does not say at all is not asked for.
 NEEDED = {
     "polymarket": ("signed request", "allowances", "open for trading", "chain"),
     "kalshi": ("signed request", "rights", "exchange"),
 }
+PASSING = {"chain", "exchange", "figures", "trial order"}
 TAKEN = (
     "This key, or its wallet, is used by an account of this server already. Money has one owner "
     "here; remove it there first."
@@ -59,7 +61,7 @@ def store(
     venue: str,
     address: str,
     signer: str,
-    secrets: dict[str, str],
+    secrets: Mapping[str, Secret],
     now: datetime,
     **public: Any,
 ) -> VenueCredential:
@@ -90,8 +92,9 @@ def record_proof(credential: VenueCredential, steps: Sequence[Step], *, now: dat
         name in passed for name in ("place", "trial order") if name in asked
     )
     credential.proof = [asdict(step) for step in steps]
-    # Keys that were proved stay so while venue and chain only disagree for a moment, or it rests.
-    only_passing = {"chain", "exchange"} >= asked - passed - {"money"}
+    # Keys that were proved stay so while venue and chain only disagree for a moment, the venue
+    # rests, or a trial order found no place.
+    only_passing = asked - passed - {"money"} <= PASSING
     if ok or not only_passing:
         credential.verified_at = now if ok else None
     credential.save(update_fields=["proof", "verified_at"])

@@ -1,6 +1,7 @@
 """Keys to Kalshi as they are sealed, and where Kalshi and its demo are."""
 
 import hashlib
+import logging
 from collections import OrderedDict
 from datetime import datetime
 from functools import lru_cache
@@ -8,6 +9,7 @@ from threading import Lock
 
 from django.conf import settings
 from django.core.cache import cache
+from redis import RedisError
 
 from accounts import credentials
 from accounts.models import Account, VenueCredential
@@ -15,6 +17,8 @@ from venues.kalshi.auth import Keys, ServerClock, SigningKey
 from venues.kalshi.hours import THURSDAY, Hours
 from venues.kalshi.limits import Tier
 from venues.secrets import Secret
+
+log = logging.getLogger(__name__)
 
 VENUE = "kalshi"
 PRODUCTION, DEMO = VenueCredential.Environment.PRODUCTION, VenueCredential.Environment.DEMO
@@ -63,7 +67,7 @@ def store(
         signer=key_id,
         environment=environment,
         tier=tier.stored(),
-        secrets={"private_key": pem.reveal()},
+        secrets={"private_key": pem},
         now=now,
     )
 
@@ -83,11 +87,18 @@ def clock_of(url: str) -> ServerClock:
     return ServerClock()
 
 
-def hours() -> Hours:
-    """Return when Kalshi is closed, as its schedule said when it was read last."""
-    found = cache.get(HOURS)
+def hours(environment: str) -> Hours:
+    """Return when a Kalshi is closed, as its schedule said when it was read last."""
+    try:
+        found = cache.get(f"{HOURS}-{environment}")
+    except RedisError as problem:
+        log.warning("Kalshi's hours are not at hand: %s", type(problem).__name__)
+        found = None
     return found if isinstance(found, Hours) else THURSDAY
 
 
-def keep_hours(found: Hours) -> None:
-    cache.set(HOURS, found, None)
+def keep_hours(found: Hours, environment: str) -> None:
+    try:
+        cache.set(f"{HOURS}-{environment}", found, None)
+    except RedisError as problem:
+        log.warning("Kalshi's hours cannot be kept: %s", type(problem).__name__)

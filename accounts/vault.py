@@ -5,6 +5,7 @@ row does not open. Without the right CREDENTIAL_KEYS nothing opens: there is no 
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
+
+from venues.secrets import Secret
 
 NONCE = 12  # bytes
 
@@ -29,11 +32,15 @@ class Sealed:
     data_key: bytes  # wrapped
 
 
-def seal(secrets: dict[str, str], *, bound_to: str) -> Sealed:
+def seal(secrets: Mapping[str, Secret], *, bound_to: str) -> Sealed:
     """Encrypt secrets under a new data key. Raises VaultClosed."""
     data_key, nonce = AESGCM.generate_key(256), os.urandom(NONCE)
-    box = nonce + AESGCM(data_key).encrypt(nonce, orjson.dumps(secrets), bound_to.encode())
+    box = nonce + AESGCM(data_key).encrypt(nonce, _plain(secrets), bound_to.encode())
     return Sealed(box=box, data_key=_keys().encrypt(data_key))
+
+
+def _plain(secrets: Mapping[str, Secret]) -> bytes:
+    return orjson.dumps({name: secret.reveal() for name, secret in secrets.items()})
 
 
 def unseal(sealed: Sealed, *, bound_to: str) -> dict[str, Any]:

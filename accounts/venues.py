@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import httpx
 from django.conf import settings
@@ -103,7 +103,11 @@ def kalshi_of(credential: VenueCredential) -> KalshiClient:
         wait=settings.VENUE_RETRY_SECONDS,
     )
     return KalshiClient(
-        keys=keys, calls=calls, now=wall_clock, buckets=buckets, hours=kalshi_keys.hours
+        keys=keys,
+        calls=calls,
+        now=wall_clock,
+        buckets=buckets,
+        hours=partial(kalshi_keys.hours, credential.environment),
     )
 
 

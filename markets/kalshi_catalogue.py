@@ -13,9 +13,10 @@ from markets import resolutions
 from markets.models import Market, Outcome
 from venues.errors import Unreadable
 from venues.kalshi.fees import FeeChange, dearest
-from venues.kalshi.markets import Contract, Event, Series
+from venues.kalshi.markets import Contract, Event, Series, UnknownFees
 from venues.kalshi.public import GAMES, Public
 from venues.kalshi.teams import SERIES
+from venues.types import Terms
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,10 @@ def sync(public: Public, series: Sequence[str], *, now: datetime) -> int:
             told += _sync_series(public, ticker, now=now)
         except Unreadable as problem:
             log.warning("Kalshi's %s cannot be read: %s", ticker, problem)
+        except UnknownFees as problem:
+            log.error("Nothing of Kalshi's %s is traded: %s", ticker, problem)
+            # Without a tick its terms are unknown, and no order is made.
+            Market.objects.filter(venue=VENUE, event__startswith=f"{ticker}-").update(tick=None)
     record_ends(public, now=now)
     return told
 
@@ -62,9 +67,21 @@ def _sync_series(public: Public, ticker: str, *, now: datetime) -> int:
     events = public.events(ticker)
     starts = _starts(public, ticker, now=now)
     rows = [
-        (contract, _row(contract, event, series, changes, starts.get(event.ticker), now=now))
+        (
+            contract,
+            _row(
+                contract,
+                terms,
+                event=event,
+                series=series,
+                changes=changes,
+                starts_at=starts.get(event.ticker),
+                now=now,
+            ),
+        )
         for event in events
         for contract in event.contracts
+        if (terms := contract.terms) is not None
     ]
     _store(rows)
     return len(rows)
@@ -88,17 +105,17 @@ def _by_what(changes: Iterable[tuple[str, FeeChange]]) -> dict[str, list[FeeChan
 
 def _row(
     contract: Contract,
+    terms: Terms,
+    *,
     event: Event,
     series: Series,
     changes: Mapping[str, list[FeeChange]],
     starts_at: datetime | None,
-    *,
     now: datetime,
 ) -> dict[str, Any]:
     """Return our columns of a contract. Its fee is the dearest while an order may rest."""
     coming = [*changes.get(event.ticker, ()), *changes.get(series.ticker, ())]
-    fees = dearest(event.fees(series), coming, until=now + RESTS)
-    terms = contract.terms
+    fees = dearest(event.fees(series), coming, series=series.fees, until=now + RESTS)
     return {
         "title": f"{event.title}: {contract.title}"[:300],
         "status": Market.Status.OPEN if contract.is_open else Market.Status.CLOSED,
@@ -112,7 +129,7 @@ def _row(
         "starts_at": starts_at,
         "event": event.ticker,
         "team_id": contract.team_id,
-        "shard": contract.shard,
+        "shard": terms.shard,
         "ranges": [[str(each.start), str(each.end), str(each.step)] for each in contract.ranges],
         "rules": contract.rules,
         "rules_hash": contract.rules_hash,
@@ -164,10 +181,7 @@ def _outcomes(contract: Contract) -> Iterable[tuple[str, str, Decimal | None]]:
 
 
 def record_ends(public: Public, *, now: datetime) -> int:
-    """Record what markets paid that trade no more, or are not listed any more; returns how many.
-
-    Raises BadPayout where a market was settled by another vector: a person must look.
-    """
+    """Record what markets paid that trade no more, or are not listed any more; returns how many."""
     waiting = Market.objects.filter(venue=VENUE, resolutions__isnull=True).filter(
         ~Q(status=Market.Status.OPEN) | Q(listed_at__lt=now)
     )
@@ -183,7 +197,10 @@ def record_ends(public: Public, *, now: datetime) -> int:
             Market.objects.filter(pk=known[contract.ticker].pk, status=Market.Status.OPEN).update(
                 status=Market.Status.CLOSED
             )
-        ended += record_end(known[contract.ticker], contract, now=now)
+        try:
+            ended += record_end(known[contract.ticker], contract, now=now)
+        except resolutions.BadPayout as problem:
+            log.error("%s", problem)  # for a person; the others go on
     return ended
 
 

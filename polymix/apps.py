@@ -16,7 +16,7 @@ SCHEDULES = (
     ("Expire approvals", "trading.tasks.expire_approvals", 10),
     ("Settle resolved markets", "trading.tasks.settle_resolved", 60),
     ("Score followed whales", "whales.tasks.score_whales", 3600),
-    ("Read Kalshi's games", "markets.tasks.read_kalshi", 300),
+    ("Read Kalshi's games", "markets.tasks.read_kalshi", 120),
     ("Read the leaderboard", "whales.tasks.discover_whales", 86_400),
 )
 
@@ -64,6 +64,15 @@ def check_live_trading(**kwargs: Any) -> list[checks.CheckMessage]:
                 "LIVE_TRADING is true: accounts in LIVE or APPROVAL with proved keys send orders.",
                 hint="manage.py doctor says which accounts those are.",
                 id="polymix.I001",
+            )
+        )
+    if settings.LIVE_TRADING and settings.DEBUG:
+        found.append(
+            checks.Error(
+                "DEBUG and LIVE_TRADING are both true; an error page would show what is in memory, "
+                "keys included.",
+                hint="Set DEBUG=false where real money is.",
+                id="polymix.E005",
             )
         )
     if settings.LIVE_TRADING and settings.LIVE_ORDER_LIFETIME_SECONDS < 240:

@@ -36,9 +36,12 @@ def money(account: Account, credential: VenueCredential) -> Iterator[Finding]:
             fix="Try again; orders are in doubt meanwhile.",
         )
         return
-    ours = {each.shard: each.cash for each in purses.of(account.pk) if each.venue == VENUE}
+    ours = {each.shard: each for each in purses.of(account.pk) if each.venue == VENUE}
     for shard in sorted({*ours, *told.by_shard}):
-        cash, booked = told.by_shard.get(shard, ZERO), ours.get(shard, ZERO)
+        if shard in ours and ours[shard].held:
+            continue  # whether Kalshi's figure has what orders lock is not documented
+        cash = told.by_shard.get(shard, ZERO)
+        booked = ours[shard].cash if shard in ours else ZERO
         yield Finding(
             name=f"{purses.name_of(VENUE, shard)} of {account}",
             ok=abs(cash - booked) < CENT,

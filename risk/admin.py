@@ -10,7 +10,7 @@ from unfold.admin import ModelAdmin
 from accounts.admin import ReadOnly
 from markets import clock
 from risk.domain.breakers import BreakerKind
-from risk.models import BreakerTrip, KillSwitch, Reservation, RiskProfile, RiskState
+from risk.models import BreakerTrip, KillSwitch, Purse, Reservation, RiskProfile, RiskState
 from risk.services import NothingToReset, reset_breaker, start_again, stop
 
 
@@ -133,3 +133,10 @@ class KillSwitchAdmin(ReadOnly):
             for row in list(chosen)
         )
         self.message_user(request, f"Lifted {lifted}.")
+
+
+@admin.register(Purse)
+class PurseAdmin(ReadOnly):
+    list_display = ["account", "venue", "shard", "cash", "told", "told_at"]
+    list_filter = ["venue"]
+    search_fields = ["account__name"]

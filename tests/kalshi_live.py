@@ -187,7 +187,8 @@ def kalshi_live(
     app = calls.noting(failing, venue="kalshi")
     with serving(app) as url, override_settings(LIVE_TRADING=True, **to(url)):
         kalshi_keys.clock_of.cache_clear()
-        kalshi_keys.keep_hours(Hours(weekly=()))
+        kalshi_keys.keep_hours(Hours(weekly=()), "production")
+        kalshi_keys.keep_hours(Hours(weekly=()), "demo")
         world = World(now=now, starting_balance=Decimal(10_000))
         oracle = Oracle(
             kalshi=venue.exchange,
@@ -202,7 +203,7 @@ def kalshi_live(
         made.prove()
         assert credentials.of(account, "kalshi").verified_at
         yield made
-    cache.delete(kalshi_keys.HOURS)
+    cache.delete_many([f"{kalshi_keys.HOURS}-{name}" for name in ("production", "demo")])
 
 
 def to(url: str) -> dict[str, object]:

@@ -28,10 +28,12 @@ from trading.models import (
     Entry,
     EquityPoint,
     Fill,
+    MarketSettlement,
     Order,
     OrderEvent,
     Position,
     Posting,
+    Transfer,
 )
 from trading.opening import open_account
 
@@ -217,3 +219,17 @@ class EquityPointAdmin(ReadOnly):
     list_display = ["account", "at", "equity", "cash", "high_water"]
     list_filter = ["account"]
     list_select_related = ["account"]
+
+
+@admin.register(Transfer)
+class TransferAdmin(ReadOnly):
+    list_display = ["at", "account", "amount", "source", "destination", "state", "by"]
+    list_filter = ["state"]
+    search_fields = ["account__name", "id"]
+
+
+@admin.register(MarketSettlement)
+class MarketSettlementAdmin(ReadOnly):
+    list_display = ["settled_at", "account", "ticker", "result", "profit", "booked_at"]
+    list_filter = ["venue", "result"]
+    search_fields = ["account__name", "ticker"]

@@ -20,7 +20,8 @@ from markets.models import Market
 from notifications.services import record_once
 from risk.models import RiskState
 from trading import purses, settlement
-from trading.models import MarketSettlement, Position
+from trading.models import Fill, MarketSettlement, Position
+from trading.reconciliation import one_alone
 from venues.errors import Unreadable
 from venues.kalshi.client import KalshiClient, shard_pause
 from venues.kalshi.parse import NO, YES, ticker_of, token_of
@@ -43,9 +44,9 @@ def take(credential: VenueCredential, *, now: datetime) -> None:
     with transaction.atomic():
         RiskState.objects.select_for_update().get(account_id=credential.account_id)
         purses.hear(credential.account_id, VENUE, told.by_shard, now=now)
-    public = kalshi_public(credential.environment)
-    _take_settlements(credential, client, public, now=now)
-    _take_bids(credential, public, now=now)
+    _take_settlements(credential, client, now=now)
+    # What a holder would get is said by the real exchange, beside a demo key too.
+    _take_bids(credential, kalshi_public(), now=now)
 
 
 def take_state(*, now: datetime, environment: str = kalshi_keys.PRODUCTION) -> None:
@@ -55,24 +56,41 @@ def take_state(*, now: datetime, environment: str = kalshi_keys.PRODUCTION) -> N
     for shard in public.shards().values():
         if not shard.is_trading:
             buckets.pause(shard_pause(shard.index), seconds=PAUSED_FOR)
-    kalshi_keys.keep_hours(public.hours(now=now))
+    kalshi_keys.keep_hours(public.hours(now=now), environment)
 
 
-def _take_settlements(
-    credential: VenueCredential, client: KalshiClient, public: Public, *, now: datetime
-) -> None:
+def _take_settlements(credential: VenueCredential, client: KalshiClient, *, now: datetime) -> None:
     """Store how markets ended, and book what they paid."""
     known = MarketSettlement.objects.filter(account_id=credential.account_id, venue=VENUE)
     last = known.aggregate(last=Max("settled_at"))["last"]
     for each in client.portfolio.settlements(since=last - AGAIN if last else None):
-        MarketSettlement.objects.get_or_create(
+        row, is_new = MarketSettlement.objects.get_or_create(
             account_id=credential.account_id,
             venue=VENUE,
             ticker=each.ticker,
             defaults=_columns(each, now=now),
         )
+        if not is_new and (row.result, row.revenue) != (each.result, each.revenue):
+            _tell_amended(row, each, now=now)
     for row in known.filter(booked_at__isnull=True).order_by("settled_at"):
-        _book(row, public, now=now)
+        with one_alone(f"the settlement of {row.ticker}"):
+            _book(row, credential.environment, now=now)
+
+
+def _tell_amended(row: MarketSettlement, each: Settled, *, now: datetime) -> None:
+    """A settlement that is another one now needs a person; the books keep the first."""
+    record_once(
+        about="settlement",
+        kind="settlement_conflict",
+        account_id=row.account_id,
+        level="ACT",
+        sentence=(
+            f"Kalshi settled {row.ticker} as {row.result} for {dollars(row.revenue)}, and says "
+            f"{each.result} and {dollars(each.revenue)} now. Compare its page; nothing was changed."
+        ),
+        payload={"settlement": row.pk},
+        at=now,
+    )
 
 
 def _columns(each: Settled, *, now: datetime) -> dict[str, object]:
@@ -92,23 +110,36 @@ def _columns(each: Settled, *, now: datetime) -> dict[str, object]:
     }
 
 
-def _book(row: MarketSettlement, public: Public, *, now: datetime) -> None:
+def _book(row: MarketSettlement, environment: str, *, now: datetime) -> None:
     """Settle our positions of a market that the exchange has paid, and compare the profit."""
     market = Market.objects.filter(venue=VENUE, external_id=row.ticker).first()
-    if market is not None:
-        if not _resolve(market, row, public, now=now):
+    traded = Fill.objects.filter(account_id=row.account_id, order__outcome__market=market)
+    if market is not None and traded.exists():
+        if environment == kalshi_keys.DEMO:
+            _pay_demo(row, market, now=now)
+        elif not _resolve(market, row, now=now):
             return  # what a YES is worth is not told yet: asked again
-        settlement.settle_market(market_id=market.pk, now=now)
-        held = _positions(row, market).filter(closed_at__isnull=True)
-        if held.exists():
+        else:
+            settlement.settle_market(market_id=market.pk, now=now)
+        if _positions(row, market).filter(closed_at__isnull=True).exists():
             return
         _compare(row, market, now=now)
     MarketSettlement.objects.filter(pk=row.pk).update(booked_at=now)
 
 
-def _resolve(market: Market, row: MarketSettlement, public: Public, *, now: datetime) -> bool:
+def _pay_demo(row: MarketSettlement, market: Market, *, now: datetime) -> None:
+    """Pay one account of play money by its own record: how a demo's games end is no news of the
+    real ones, though they have the same names.
+    """
+    if row.value is None:
+        return
+    payouts = {token_of(row.ticker, YES): row.value, token_of(row.ticker, NO): 1 - row.value}
+    settlement.pay_alone(row.account_id, market, payouts, now=now)
+
+
+def _resolve(market: Market, row: MarketSettlement, *, now: datetime) -> bool:
     """Record what the market pays; the market's own value comes first, as it is not rounded."""
-    contract = public.market(row.ticker)
+    contract = kalshi_public().market(row.ticker)
     if contract is not None and kalshi_catalogue.record_end(market, contract, now=now):
         return True
     if row.result not in (YES, NO):

@@ -14,9 +14,10 @@ from django.conf import settings
 from accounts import kalshi_keys, polymarket_keys
 from accounts.models import VenueCredential
 from accounts.vault import VaultClosed
-from accounts.venues import wall_clock
+from accounts.venues import kalshi_of, wall_clock
+from notifications.services import record_once
 from trading import kalshi_news, orders, reconciliation, sending, stopping, transfers
-from venues.errors import VenueError
+from venues.errors import KeyRefused, VenueError
 from venues.kalshi.stream import UserPush as KalshiPush
 from venues.polymarket.stream import UserPush as PolymarketPush
 
@@ -83,8 +84,10 @@ class Keeper:
             if self._is_due(f"state of {environment}"):
                 kalshi_news.take_state(now=self.now(), environment=environment)
             if self._is_due(f"money of {credential.pk}"):
+                transfers.look_after(kalshi_of(credential), credential.account_id, now=self.now())
                 kalshi_news.take(credential, now=self.now())
-                transfers.look_after(credential.account_id, now=self.now())
+        except KeyRefused as problem:
+            _tell_refused(credential, problem, now=self.now())
         except (VenueError, VaultClosed) as problem:
             log.warning("Kalshi's word on %s cannot be read: %s", credential.account, problem)
 
@@ -125,6 +128,22 @@ class Keeper:
             orders.cancel(order_id=order_id, by="keeper", now=now)
 
 
+def _tell_refused(credential: VenueCredential, problem: KeyRefused, *, now: datetime) -> None:
+    """Tell a person, once, of a key that the venue does not take any more."""
+    record_once(
+        about="credential",
+        kind="key_refused",
+        account_id=credential.account_id,
+        level="ACT",
+        sentence=(
+            f"Kalshi refuses this account's key. {problem} Nothing of it can be asked or taken "
+            "back: enter a key that works."
+        ),
+        payload={"credential": str(credential.pk)},
+        at=now,
+    )
+
+
 def listen_to(credential: VenueCredential) -> UserPush:
     """Return the stream of a credential's own orders. Raises VaultClosed."""
     if credential.venue == kalshi_keys.VENUE:
@@ -132,5 +151,6 @@ def listen_to(credential: VenueCredential) -> UserPush:
             kalshi_keys.ws_url_of(credential.environment),
             keys=kalshi_keys.keys_of(credential),
             now=wall_clock,
+            clock=kalshi_keys.clock_of(kalshi_keys.url_of(credential.environment)),
         )
     return PolymarketPush(settings.POLYMARKET_WS_URL, api=polymarket_keys.keys_of(credential).api)

@@ -3,14 +3,14 @@
 Nothing here connects to a venue while live trading is off, or for an account of paper money.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Max, QuerySet
 from django.db.models.functions import Greatest
 
 from accounts import credentials
@@ -22,7 +22,15 @@ from risk import stops
 from risk.models import RiskState
 from trading import ledger, purses
 from trading.domain.ledger import EntryKind, deposit
-from trading.models import EquityPoint, Fill, Order, Position, Redemption, Transfer
+from trading.models import (
+    EquityPoint,
+    Fill,
+    MarketSettlement,
+    Order,
+    Position,
+    Redemption,
+    Transfer,
+)
 from trading.windows import after_money_moved, roll
 from venues import proof
 from venues.money import ZERO
@@ -99,9 +107,7 @@ def check_nothing_is_open(account: Account, venue: str) -> None:
     NotAllowed.
     """
     found = {
-        "orders": Order.objects.holding()
-        .filter(account=account, venue=venue, submission__isnull=False)
-        .count(),
+        "orders": Order.objects.holding().filter(account=account, venue=venue).count(),
         "matches on their way": _provisional(account, venue).count(),
         "positions": _open_positions(account, venue).count(),
         "redemptions": _redemptions(account, venue).count(),
@@ -128,6 +134,24 @@ def still(account: Account, venue: str) -> Books | None:
     return account.orders.count(), account.fills.count(), account.entries.count()
 
 
+def last_moved(account: Account, venue: str) -> datetime | None:
+    """Return when our books of a venue changed last: what is older says nothing about them."""
+    return max(
+        (
+            at
+            for at in (
+                Fill.objects.filter(account=account, venue=venue).aggregate(t=Max("at"))["t"],
+                Transfer.objects.filter(account=account).aggregate(t=Max("ended_at"))["t"],
+                MarketSettlement.objects.filter(account=account, venue=venue).aggregate(
+                    t=Max("settled_at")
+                )["t"],
+            )
+            if at is not None
+        ),
+        default=None,
+    )
+
+
 def _provisional(account: Account, venue: str) -> QuerySet[Fill]:
     return Fill.objects.filter(account=account, venue=venue).exclude(
         settlement__in=[each.value for each in Settlement if each.is_final]
@@ -151,10 +175,17 @@ def _moving(account: Account, venue: str) -> QuerySet[Transfer]:
     return busy if venue == "kalshi" else busy.none()
 
 
-def trial(credential: VenueCredential, *, shares: Decimal | None = None, now: datetime) -> Step:
+def trial(
+    credential: VenueCredential,
+    *,
+    shares: Decimal | None = None,
+    shards: Collection[int] = (0,),
+    rests_for: timedelta | None = None,
+    now: datetime,
+) -> Step:
     """Place an order that cannot fill, and cancel it: the person agreed to that.
 
-    `shares` is the market's least where it is not given.
+    `shares` is the market's least where it is not given, `shards` those that can pay for it.
     """
     venue = credential.venue
     stopped = stops.read_stops().words(
@@ -167,7 +198,7 @@ def trial(credential: VenueCredential, *, shares: Decimal | None = None, now: da
     outcome = (
         Outcome.objects.select_related("market")
         .filter(market__venue=venue, market__status="OPEN", market__tick__isnull=False)
-        .filter(market__neg_risk=False, last_price__gt=Decimal("0.2"))
+        .filter(market__neg_risk=False, last_price__gt=Decimal("0.2"), market__shard__in=shards)
         .order_by("-last_at")
         .first()
     )
@@ -183,12 +214,13 @@ def trial(credential: VenueCredential, *, shares: Decimal | None = None, now: da
         token=outcome.token,
         shares=terms.min_shares if shares is None else shares,
         terms=terms,
+        rests_for=rests_for,
         now=now,
     )
 
 
 def _no_trial(says: str, fix: str) -> Step:
-    return Step(name="trial order", ok=False, says=says, fix=fix)
+    return Step(name=proof.TRIAL, ok=False, says=says, fix=fix)
 
 
 def finish(
@@ -240,7 +272,8 @@ def _follow(risk: RiskState, venue: str, told: Mapping[int, Decimal], *, now: da
     # Nothing was there before: its line begins with the money.
     EquityPoint.objects.filter(account_id=risk.account_id, equity=0).delete()
     # Money that comes or goes is neither profit nor loss.
-    for name in ("cash", "high_water", "day_equity", "hour_equity"):
+    risk.cash += change
+    for name in ("high_water", "day_equity", "hour_equity"):
         setattr(risk, name, max(getattr(risk, name) + change, ZERO))
     after_money_moved(risk, now=now)
     record(

@@ -1,9 +1,10 @@
 """Keys to Kalshi: entered, proved, and only then used. Every step is a person's."""
 
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts import credentials, kalshi_keys
 from accounts.credentials import TAKEN, KeyTaken
@@ -12,6 +13,7 @@ from accounts.venues import http, kalshi_of, timeout, wall_clock
 from notifications.services import record
 from risk.models import RiskState
 from trading import onboarding
+from trading.models import Order
 from venues.errors import Unreadable
 from venues.kalshi import onboarding as kalshi
 from venues.kalshi.auth import Keys, SigningKey
@@ -23,6 +25,9 @@ from venues.secrets import Secret
 
 VENUE = kalshi_keys.VENUE
 ONE_CONTRACT = Decimal(1)
+TRIAL_RESTS = timedelta(minutes=5)  # at most, should its cancel be lost
+FIGURES = "figures"
+LAG = timedelta(seconds=2)  # of which a balance may be older than the time it names
 
 
 def enter(
@@ -39,8 +44,12 @@ def enter(
     client = _client(Keys(key_id=key_id, account=key_id, signing=signing), environment)
     client.portfolio.balance()
     tier = client.portfolio.tier()
-    address = _address(client, key_id, environment, account)
+    siblings = {*client.portfolio.key_ids(), key_id}
+    orders = client.portfolio.order_ids()
     with transaction.atomic():
+        with connection.cursor() as cursor:  # two keys of one money, entered at once
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('keys of kalshi'))")
+        address = _address(account, key_id, environment, siblings=siblings, orders=orders)
         RiskState.objects.select_for_update().get(account=account)
         known = credentials.of(account, VENUE)
         if known is not None and known.address != address:
@@ -77,11 +86,39 @@ def prove(*, account: Account, with_trial: bool, now: datetime) -> list[Step]:
     steps, money = kalshi.prove(client, key_id=credential.signer)
     if money is not None:
         steps.append(_limits(client, credential))
-    if with_trial and all(step.ok for step in steps):
-        steps.append(onboarding.trial(credential, shares=ONE_CONTRACT, now=now))
-    told = None if money is None else money.by_shard
+        steps.append(_figures(client, account))
+    if with_trial and money is not None and all(step.ok for step in steps):
+        rich = [shard for shard, cash in money.by_shard.items() if cash >= ONE_CONTRACT]
+        steps.append(
+            onboarding.trial(
+                credential, shares=ONE_CONTRACT, shards=rich, rests_for=TRIAL_RESTS, now=now
+            )
+        )
+    told = None if money is None or not _are_new(steps) else money.by_shard
     onboarding.finish(credential, steps, told, before=before, now=now)
     return steps
+
+
+def _figures(client: KalshiClient, account: Account) -> Step:
+    """Tell whether what was read is newer than what our books know: reads lag behind trades."""
+    try:
+        as_of = client.as_of()
+    except Unreadable:
+        as_of = None
+    last = onboarding.last_moved(account, VENUE)
+    new = as_of is not None and (last is None or as_of > last + LAG)
+    return Step(
+        name=FIGURES,
+        ok=new,
+        says="Its figures are newer than your last trade."
+        if new
+        else "Its figures may be older than your last trade, so the books do not follow them.",
+        fix="Wait half a minute, then prove again.",
+    )
+
+
+def _are_new(steps: Sequence[Step]) -> bool:
+    return any(step.ok for step in steps if step.name == FIGURES)
 
 
 def _limits(client: KalshiClient, credential: VenueCredential) -> Step:
@@ -110,17 +147,33 @@ def _client(keys: Keys, environment: str) -> KalshiClient:
     return KalshiClient(keys=keys, calls=calls, now=wall_clock)
 
 
-def _address(client: KalshiClient, key_id: str, environment: str, account: Account) -> str:
+def _address(
+    account: Account,
+    key_id: str,
+    environment: str,
+    *,
+    siblings: Collection[str],
+    orders: Sequence[str],
+) -> str:
     """Return what tells this Kalshi account from others: the first of its keys that we met.
 
-    Every key of a Kalshi account lists all of them, so another one of the same money is seen.
-    Raises KeyTaken for one that belongs to another account here.
+    Every key of a Kalshi account lists all of them and all of its orders, so the same money is
+    known again, though an older key was deleted there. Raises KeyTaken when it is another
+    account's here.
     """
-    siblings = {*client.portfolio.key_ids(), key_id}
     known = VenueCredential.objects.filter(
         venue=VENUE, environment=environment, signer__in=siblings, removed_at__isnull=True
     )
-    if known.exclude(account=account).exists():
+    traded = Order.objects.filter(
+        venue=VENUE,
+        reference__in=orders,
+        submission__credential__environment=environment,
+        account__credentials__venue=VENUE,
+        account__credentials__removed_at__isnull=True,
+    )
+    if known.exclude(account=account).exists() or traded.exclude(account=account).exists():
         raise KeyTaken(TAKEN)
-    mine = known.filter(account=account).first()
-    return mine.address if mine is not None else key_id
+    mine = credentials.of(account, VENUE)
+    if mine is not None and (known.filter(account=account).exists() or traded.exists()):
+        return mine.address
+    return key_id

@@ -39,8 +39,13 @@ SELECT rs.account_id, rs.cash, rs.reserved, rs.committed, rs.consecutive_losses,
        a.mode, a.rehearsal, f.paused, f.copy_exits, f.size_factor, f.max_trade,
        f.max_price_drift AS follow_drift, f.min_whale_quality AS follow_quality,
        CASE WHEN a.mode <> 'PAPER' THEN
-         (SELECT sum(greatest(pu.cash, 0)) FROM risk_purse pu
-           WHERE pu.account_id = rs.account_id AND pu.venue <> %(venue)s) END AS elsewhere,
+         (SELECT sum(pu.cash) FROM risk_purse pu
+           WHERE pu.account_id = rs.account_id AND pu.venue <> %(venue)s)
+         - coalesce((SELECT sum(r.amount)
+                       FROM risk_reservation r JOIN markets_outcome o ON o.id = r.outcome_id
+                       JOIN markets_market m ON m.id = o.market_id
+                      WHERE r.account_id = rs.account_id AND r.state = 'HELD'
+                        AND m.venue <> %(venue)s), 0) END AS elsewhere,
        f.categories::text, coalesce(f.assumed, 'null')::text AS assumed,
        concat_ws(',', {", ".join(f"coalesce(p.{name}::text, '')" for name in LIMIT_NAMES)})
          AS limits
@@ -247,7 +252,7 @@ def _situation(row: Row, chance: Chance, around: Around, *, now: datetime) -> Si
         seconds_since_copy=(now - copied_at).total_seconds() if copied_at else None,
         copies_today=row["day_copies"],
         open_trips=around.trips.get(account_id, ()),
-        # What lies at another venue cannot pay here.
+        # What lies free at another venue cannot pay here.
         cash=row["cash"] - (row["elsewhere"] or ZERO),
         reserved=row["reserved"],
         equity=equity,

@@ -21,7 +21,7 @@ from venues.words import dollars
 
 NAMES = {0: "", 1: "combos", 2: "crypto and commodities", 3: "basketball, baseball, tennis"}
 
-# Cash and what is held of it, by purse of some accounts.
+# Cash and what is held of it, for orders or on its way elsewhere, by purse of some accounts.
 FREE = """
 SELECT p.account_id, p.venue, p.shard, p.cash, p.told, p.told_at,
        coalesce((SELECT sum(r.amount)
@@ -29,7 +29,10 @@ SELECT p.account_id, p.venue, p.shard, p.cash, p.told, p.told_at,
                    JOIN markets_outcome o ON o.id = r.outcome_id
                    JOIN markets_market m ON m.id = o.market_id
                   WHERE r.account_id = p.account_id AND r.state = 'HELD'
-                    AND m.venue = p.venue AND m.shard = p.shard), 0) AS held
+                    AND m.venue = p.venue AND m.shard = p.shard), 0)
+       + coalesce((SELECT sum(t.amount) FROM trading_transfer t
+                    WHERE t.account_id = p.account_id AND p.venue = 'kalshi'
+                      AND t.source = p.shard AND t.state IN ('SENDING', 'UNKNOWN')), 0) AS held
   FROM risk_purse p
  WHERE p.account_id = ANY(%(accounts)s::uuid[])
  ORDER BY p.account_id, p.venue, p.shard

@@ -102,10 +102,9 @@ def _reconcile(account_orders: Sequence[Order], *, now: datetime) -> None:
             over={str(order.pk) for order in asked if order.state in FINAL},
             now=now,
         )
-        healthy = (
-            any(report.status is OrderStatus.GONE for report in reports.values())
-            and venue.is_healthy()
-        )
+        healthy = any(
+            report.status is OrderStatus.GONE for report in reports.values()
+        ) and venue.is_healthy([orders.request_for(order) for order in asked])
     except (VenueError, VaultClosed) as problem:
         log.warning("The orders of %s cannot be asked after: %s", first.account, problem)
         return
@@ -115,6 +114,7 @@ def _reconcile(account_orders: Sequence[Order], *, now: datetime) -> None:
             continue
         with one_alone(f"order {order.pk}"):
             orders.apply_evidence(order_id=order.pk, report=report, now=now)
+            _give_up_claim(order.pk, report, now=now)
             if report.status is not OrderStatus.GONE:
                 order.absences.all().delete()  # it was seen: silence begins anew
             elif order.state not in (*FINAL, S.MANUAL) and healthy:
@@ -122,9 +122,24 @@ def _reconcile(account_orders: Sequence[Order], *, now: datetime) -> None:
             _tell_slow(order, now=now)
 
 
+def _give_up_claim(order_id: UUID, report: OrderReport, *, now: datetime) -> None:
+    """Hand an order to a person that is over at the venue, and of which more was claimed to be
+    filled than any fill ever told.
+    """
+    if report.status not in (OrderStatus.CANCELED, OrderStatus.EXPIRED):
+        return
+    with transaction.atomic():
+        orders.lock_accounts([order_id])
+        order = orders.lock(order_id)
+        waited = order.sent_at is not None and now - order.sent_at > evidence.GIVE_UP
+        stuck = waited and S(order.state) in evidence.ACKNOWLEDGED and orders.is_short(order)
+        if stuck and S.MANUAL in NEXT[S(order.state)]:
+            _end(order, S.MANUAL, looks=0, now=now)
+
+
 def _is_of(order: Order, wallet: str) -> bool:
     """Tell whether an order is one of this wallet: another wallet's silence proves nothing."""
-    if order.submission.credential.address == wallet.lower():
+    if order.submission.credential.address.lower() == wallet.lower():
         return True
     log.error("Order %s was signed by another wallet; nobody can ask after it", order.pk)
     return False

@@ -1,7 +1,8 @@
 """Move cash between shards of Kalshi: only ever because a person asked for it, once.
 
 The only writer of Transfer. The row is stored before anything is sent, its id is the exchange's
-key. Where nobody answers, the exchange's own balances say what became of it.
+key. The exchange takes a transfer first and does it later, so only its own list says what became
+of one: complete is moved, and what is not there after its time never arrived.
 """
 
 from datetime import datetime, timedelta
@@ -10,22 +11,28 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from accounts.models import Account
-from accounts.venues import kalshi_of
+from accounts.venues import kalshi_of, kalshi_public
 from notifications.services import record
 from risk.models import RiskState
 from trading import onboarding, purses
 from trading.models import Transfer
-from venues.errors import NotSent, Refused, Unknown
-from venues.money import CENT
+from venues.errors import NotSent, Refused, Unknown, Unreadable
+from venues.kalshi.client import KalshiClient
+from venues.kalshi.portfolio import Moved
+from venues.money import CENT, ZERO
 from venues.words import dollars
 
 VENUE = "kalshi"
 S = Transfer.State
-SETTLES = timedelta(seconds=30)  # after which balances count as evidence that nothing moved
-GIVE_UP = timedelta(minutes=15)  # of balances that say neither
+OPEN = (S.SENDING, S.UNKNOWN)
+MARGIN = timedelta(seconds=30)  # after the last moment at which the request could have arrived
+GIVE_UP = timedelta(minutes=15)  # while the exchange's list cannot be read, or says pending
+LATE = timedelta(hours=1)  # for which what was not moved is looked for again
 SHARDS = range(4)
+MOST = Decimal(1_000_000_000)  # USD
 
 
 class CannotMove(Exception):
@@ -44,7 +51,7 @@ def move(
 ) -> Transfer:
     """Move cash once; the second call with a key returns what became of the first one.
 
-    Raises CannotMove, NotAllowed or VaultClosed.
+    Raises CannotMove, NotAllowed, VaultClosed or Unreadable.
     """
     credential = onboarding.credential_of(account, VENUE)
     if credential.verified_at is None:
@@ -53,87 +60,134 @@ def move(
     if known is not None:
         return known
     client = kalshi_of(credential)
-    row = _reserve(account, key, amount, source, destination, by=by, now=now)
+    _check_shards(credential.environment, source, destination)
+    try:
+        row = _reserve(
+            account, key, amount=amount, source=source, destination=destination, by=by, now=now
+        )
+    except IntegrityError:
+        # The same press came twice at once, or another transfer is not over.
+        first = Transfer.objects.filter(pk=key, account=account).first()
+        if first is not None:
+            return first
+        raise CannotMove("Another transfer of this account is not over yet. Wait for it.") from None
     try:
         client.portfolio.transfer(
-            key=str(key), amount=amount, source=source, destination=destination
+            key=str(key),
+            amount=amount,
+            source=source,
+            destination=destination,
+            not_after=now + timedelta(seconds=settings.SEND_SECONDS),
         )
     except (Refused, NotSent) as problem:
         return _end(row.pk, S.REFUSED, str(problem), now=now)
     except Unknown as doubt:
         return _end(row.pk, S.UNKNOWN, str(doubt), now=now)
-    return _end(row.pk, S.DONE, "", now=now)
+    _decide(client, [row], now=now)
+    row.refresh_from_db()
+    return row
+
+
+def _check_shards(environment: str, source: int, destination: int) -> None:
+    shards = kalshi_public(environment).shards()
+    for index in (source, destination):
+        if index in shards and not shards[index].takes_transfers:
+            raise CannotMove(f"Kalshi moves no cash from or to shard {index} at this moment.")
 
 
 def _reserve(
     account: Account,
     key: UUID,
+    *,
     amount: Decimal,
     source: int,
     destination: int,
-    *,
     by: str,
     now: datetime,
 ) -> Transfer:
     """Check the amount under the account's lock and store the row before anything is sent."""
     if source == destination or source not in SHARDS or destination not in SHARDS:
         raise CannotMove("Name two different shards.")
-    if not amount.is_finite() or amount <= 0 or amount != amount.quantize(CENT):
+    if not 0 < amount <= MOST or amount != amount.quantize(CENT):
         raise CannotMove("Name an amount in dollars and cents.")
-    try:
-        with transaction.atomic():
-            RiskState.objects.select_for_update().get(account=account)
-            free = {each.shard: each.free for each in purses.of(account.pk) if each.venue == VENUE}
-            if amount > free.get(source, Decimal(0)):
-                raise CannotMove(
-                    f"Shard {source} has {dollars(free.get(source, Decimal(0)))} free, not "
-                    f"{dollars(amount)}. What orders hold stays where it is."
-                )
-            return Transfer.objects.create(
-                id=key,
-                account=account,
-                amount=amount,
-                source=source,
-                destination=destination,
-                by=by,
-                at=now,
+    with transaction.atomic():
+        RiskState.objects.select_for_update().get(account=account)
+        free = {each.shard: each.free for each in purses.of(account.pk) if each.venue == VENUE}
+        if amount > free.get(source, ZERO):
+            raise CannotMove(
+                f"Shard {source} has {dollars(free.get(source, ZERO))} free, not "
+                f"{dollars(amount)}. What orders hold stays where it is."
             )
-    except IntegrityError:
-        raise CannotMove("Another transfer of this account is not over yet. Wait for it.") from None
+        return Transfer.objects.create(
+            id=key,
+            account=account,
+            amount=amount,
+            source=source,
+            destination=destination,
+            by=by,
+            at=now,
+        )
 
 
-def look_after(account_id: UUID, *, now: datetime) -> None:
-    """Let the exchange's balances decide what became of a transfer that nobody answered.
-
-    `purses.hear` has noted them. A sender that died counts as one without an answer.
+def look_after(client: KalshiClient, account_id: UUID, *, now: datetime) -> None:
+    """Let the exchange's list say what became of transfers; what was not moved is looked for once
+    more for a while. A sender that died counts as one without an answer.
     """
-    for row in Transfer.objects.filter(account_id=account_id, state__in=[S.SENDING, S.UNKNOWN]):
-        told = {
-            each.shard: (each.told, each.told_at, each.cash)
-            for each in purses.of(account_id)
-            if each.venue == VENUE
-        }
-        late = row.at + timedelta(seconds=settings.VENUE_TIMEOUT_SECONDS) + SETTLES
-        cash, told_at, booked = told.get(row.source, (None, None, Decimal(0)))
-        if cash is None or told_at is None or told_at < late:
-            continue
-        if abs(booked - row.amount - cash) < CENT:
-            _end(row.pk, S.DONE, "The balances show that it was moved.", now=now)
-        elif abs(booked - cash) < CENT:
-            _end(row.pk, S.REFUSED, "The balances show that nothing was moved.", now=now)
-        elif now - row.at > GIVE_UP:
-            _end(row.pk, S.UNDECIDED, "Other money moved too.", now=now)
+    rows = Transfer.objects.filter(account_id=account_id).filter(
+        Q(state__in=OPEN) | Q(state__in=[S.REFUSED, S.UNDECIDED], ended_at__gt=now - LATE)
+    )
+    _decide(client, list(rows), now=now)
+
+
+def _decide(client: KalshiClient, rows: list[Transfer], *, now: datetime) -> None:
+    if not rows:
+        return
+    try:
+        told, as_of = client.portfolio.transfers(), client.as_of()
+    except Unreadable as problem:
+        for row in rows:
+            _give_up(row, f"Kalshi's list cannot be read: {problem}", now=now)
+        return
+    for row in rows:
+        late = row.at + timedelta(seconds=settings.SEND_SECONDS + settings.VENUE_TIMEOUT_SECONDS)
+        found = told.get(str(row.pk))
+        if found is not None and found.is_complete:
+            _end(row.pk, S.DONE, _differs(row, found), now=now)
+        elif found is not None:
+            _give_up(row, "Kalshi has taken it, and has not done it yet.", now=now)
+        elif now > late + MARGIN and as_of is not None and as_of > late + MARGIN:
+            if row.state in OPEN:
+                _end(row.pk, S.REFUSED, "Kalshi has no such transfer.", now=now)
+        elif row.state == S.SENDING and now > late:
+            _end(row.pk, S.UNKNOWN, "Its sender ended before an answer came.", now=now)
+
+
+def _differs(row: Transfer, found: Moved) -> str:
+    """Say when what was moved is not what was asked: the books take what was asked."""
+    asked = (row.amount, row.source, row.destination)
+    return (
+        "" if (found.amount, found.source, found.destination) == asked else f"Kalshi says {found}"
+    )
+
+
+def _give_up(row: Transfer, why: str, *, now: datetime) -> None:
+    if row.state not in OPEN:
+        return
+    late = now - row.at > GIVE_UP
+    _end(row.pk, S.UNDECIDED if late else S.UNKNOWN, why, now=now)
 
 
 def _end(key: UUID, state: S, says: str, *, now: datetime) -> Transfer:
+    """Record what became of a transfer. That it was moved is true whenever it is learnt."""
+    account_id = Transfer.objects.values_list("account_id", flat=True).get(pk=key)
     with transaction.atomic():
-        row = Transfer.objects.get(pk=key)
-        RiskState.objects.select_for_update().get(account_id=row.account_id)
+        RiskState.objects.select_for_update().get(account_id=account_id)
         row = Transfer.objects.select_for_update().get(pk=key)
-        if row.state not in (S.SENDING, S.UNKNOWN) or row.state == state:
+        was_over = row.state not in OPEN
+        if row.state in (state, S.DONE) or (was_over and state != S.DONE):
             return row
         row.state, row.says = state, says[:500]
-        row.ended_at = None if state == S.UNKNOWN else now
+        row.ended_at = None if state in OPEN else now
         row.save(update_fields=["state", "says", "ended_at"])
         if state == S.DONE:
             purses.add(row.account_id, VENUE, row.source, -row.amount)
@@ -141,7 +195,7 @@ def _end(key: UUID, state: S, says: str, *, now: datetime) -> Transfer:
         record(
             kind=f"transfer_{state.lower()}",
             account_id=row.account_id,
-            level="ACT" if state in (S.UNKNOWN, S.UNDECIDED) else "INFO",
+            level="INFO" if state in (S.DONE, S.REFUSED) and not was_over and not says else "ACT",
             sentence=words(row),
             payload={"transfer": str(row.pk)},
             by=row.by,
@@ -154,12 +208,12 @@ def words(row: Transfer) -> str:
     """Say what became of a transfer."""
     what = f"{dollars(row.amount)} from shard {row.source} to shard {row.destination}"
     if row.state == S.DONE:
-        return f"{row.by} moved {what}."
-    if row.state == S.UNKNOWN:
-        return f"Whether {what} were moved is not known yet; the balances will say. {row.says}"
+        return f"{row.by} moved {what}. {row.says}".strip()
+    if row.state in OPEN:
+        return f"Whether {what} were moved is not known yet; Kalshi's list will say. {row.says}"
     if row.state == S.UNDECIDED:
         return (
             f"Whether {what} were moved could not be found out: {row.says} Prove the key again, "
             "and the books follow the balances."
         )
-    return f"{what[0].upper()}{what[1:]} were not moved: {row.says}"
+    return f"{what} were not moved: {row.says}"

@@ -5,6 +5,7 @@ VenueError
   NotSent     nothing left this machine: may be tried again
   Unknown     it may or may not have arrived: never send again, only ask
   Unreadable  a read brought no good answer: it may be asked again at any time
+  KeyRefused  of those: the venue does not know the key any more, and a person must act
 """
 
 
@@ -26,6 +27,10 @@ class Unknown(VenueError):
 
 class Unreadable(VenueError):
     """A read that brought no good answer: no evidence of anything."""
+
+
+class KeyRefused(Unreadable):
+    """The venue answers this key with a refusal."""
 
 
 def kind_of(problem: Exception) -> str:

@@ -14,6 +14,8 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
+from venues.errors import NotSent
+
 log = logging.getLogger(__name__)
 
 PING_SECONDS = 5.0
@@ -104,7 +106,7 @@ class Listener:
                     self._connected.set()
                     failures = 0
                     self._hear(socket)
-            except (OSError, WebSocketException, TimeoutError) as problem:
+            except (OSError, WebSocketException, TimeoutError, NotSent) as problem:
                 if not self._hung_up:
                     log.warning("The %s was lost: %s", self.name, problem or type(problem).__name__)
             finally:

@@ -22,6 +22,7 @@ from venues.kalshi.limits import COST
 from venues.kalshi.onboarding import LEAST
 from venues.money import CENT, ZERO
 from venues.secrets import Secret
+from venues.words import dollars
 from web.keys import PROBLEMS, SECRET, done
 from web.views import account_of, page_of
 
@@ -159,6 +160,11 @@ def money(request: HttpRequest, account_id: UUID) -> HttpResponse:
     account = context["account"]
     form = MoveForm(request.POST or None, initial={"source": 0, "destination": 3})
     places = purses.of(account.pk)
+    if request.method == "POST" and form.is_valid():
+        free = {each.shard: each.free for each in places if each.venue == VENUE}
+        if form.cleaned_data["amount"] > free.get(form.cleaned_data["source"], ZERO):
+            there = dollars(free.get(form.cleaned_data["source"], ZERO))
+            form.add_error("amount", f"Shard {form.cleaned_data['source']} has {there} free.")
     if request.method == "POST" and form.is_valid():
         moved: Decimal = form.cleaned_data["amount"]
         after = [

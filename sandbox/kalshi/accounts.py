@@ -134,6 +134,19 @@ class Position:
 
 
 @dataclass(slots=True, kw_only=True)
+class Move:
+    """Cash on its way from one shard to another: it leaves at once, and arrives."""
+
+    transfer_id: str
+    client_id: str
+    amount: Decimal
+    source: int
+    destination: int
+    at: datetime
+    is_complete: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
 class Member:
     """One account with its cash by shard."""
 
@@ -145,7 +158,7 @@ class Member:
     fills: list[Fill] = field(default_factory=list)
     settlements: list[dict[str, Any]] = field(default_factory=list)
     client_ids: set[str] = field(default_factory=set)  # burned for ever
-    transfers: set[str] = field(default_factory=set)
+    moves: list[Move] = field(default_factory=list)
     invented: bool = False  # quotes or bets on its own; scripts of faults do not count it
 
     def take(self, order: Order) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from sandbox.book import Resting, Side
 from sandbox.kalshi import checks, refusals, wire
-from sandbox.kalshi.accounts import Member, Order, OrderStatus, Trade
+from sandbox.kalshi.accounts import Member, Move, Order, OrderStatus, Trade
 from sandbox.kalshi.collateral import affords, free_cash
 from sandbox.kalshi.listing import Event, FeeChange, Market, Series, Status
 from sandbox.kalshi.matching import match
@@ -42,6 +42,7 @@ class Rules:
 
     dedup: str = "burned"  # or "open_only": only open orders make a client id a duplicate
     read_lag: timedelta = timedelta(0)  # how far reads of one's own orders lag behind writes
+    transfer_time: timedelta = timedelta(0)  # for which cash is between two shards
     partial: Container[int] = frozenset()  # numbers of orders that take half of what they want
     maintenance: bool = True  # Thursday from 3 to 5 in New York nothing trades
 
@@ -61,6 +62,7 @@ class Exchange:
         self.fee_changes: list[FeeChange] = []  # that were made, or will be
         self.in_force: set[str] = set()  # ids of those that were made
         self.paused: set[int] = set()  # shards on which nothing trades
+        self.down: set[int] = set()  # shards that do not run at all
         self.in_maintenance = False
         self._count = 0
         self._placed = 0  # orders of members that are not invented
@@ -219,17 +221,34 @@ class Exchange:
     ) -> str:
         """Move cash from shard to shard; a key works once."""
         member = self.members[user_id]
-        if key and key in member.transfers:
+        if key and any(each.client_id == key for each in member.moves):
             raise refusals.nested(409, "transfer_already_exists")
         if amount <= 0 or amount > free_cash(self.markets, member, source):
             raise refusals.insufficient_balance()
         member.cash[source] -= amount
-        member.cash[destination] = member.cash.get(destination, ZERO) + amount
-        member.transfers.add(key)
+        move = Move(
+            transfer_id=self.new_id("transfer"),
+            client_id=key,
+            amount=amount,
+            source=source,
+            destination=destination,
+            at=now,
+        )
+        member.moves.append(move)
+        self.finish_moves(now=now)
         self.log.write(
             "kalshi.moved", now, user=user_id, amount=amount, source=source, destination=destination
         )
-        return key or self.new_id("transfer")
+        return move.transfer_id
+
+    def finish_moves(self, *, now: datetime) -> None:
+        """Let cash arrive that has been on its way for long enough."""
+        for member in self.members.values():
+            for each in member.moves:
+                if not each.is_complete and now >= each.at + self.rules.transfer_time:
+                    each.is_complete = True
+                    cash = member.cash.get(each.destination, ZERO)
+                    member.cash[each.destination] = cash + each.amount
 
     # Inside
 

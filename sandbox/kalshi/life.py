@@ -19,6 +19,7 @@ def expire(exchange: Exchange, *, now: datetime) -> None:
     """Cancel what ran out, close what is over, and keep the weekly pause."""
     _keep_maintenance(exchange, now=now)
     _change_fees(exchange, now=now)
+    exchange.finish_moves(now=now)
     for member in exchange.members.values():
         for order in member.resting():
             if order.expires_at is not None and order.expires_at <= now:

@@ -38,8 +38,8 @@ def status(call: Call) -> dict[str, Any]:
         {
             "exchange_index": shard,
             "description": name,
-            "exchange_active": True,
-            "trading_active": shard not in paused,
+            "exchange_active": shard not in call.exchange.down,
+            "trading_active": shard not in paused | call.exchange.down,
             "intra_exchange_transfers_active": True,
         }
         for shard, name in SHARDS.items()

@@ -27,6 +27,7 @@ def routes(kalshi: Kalshi) -> list[Route]:
         "/portfolio/settlements": settlements,
         "/account/limits": limits,
         "/api_keys": api_keys,
+        "/portfolio/intra_exchange_instance_transfers": transfers,
     }
     return [
         *(route(kalshi, "GET", path, handler, signed=True) for path, handler in reads.items()),
@@ -133,6 +134,12 @@ def transfer(call: Call) -> dict[str, Any]:
         now=call.now,
     )
     return {"transfer_id": transfer_id}
+
+
+def transfers(call: Call) -> dict[str, Any]:
+    limit = requests.limit_of(call.query, default=100, most=500, operation="GetTransfers")
+    rows = [wire.move(each) for each in reversed(_member(call).moves)]
+    return page(rows, call, name="transfers", limit=limit)
 
 
 def limits(call: Call) -> dict[str, Any]:

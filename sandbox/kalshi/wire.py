@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.book import Book, Side
 from sandbox.clock import iso, milliseconds
-from sandbox.kalshi.accounts import Fill, Member, Order, Position, Trade
+from sandbox.kalshi.accounts import Fill, Member, Move, Order, Position, Trade
 from sandbox.kalshi.listing import Event, Market, Series
 
 ZERO, ONE = Decimal(0), Decimal(1)
@@ -277,6 +277,20 @@ def settlement(row: dict[str, Any]) -> dict[str, Any]:
         "fee_cost": micro(held.fees),
         "settled_time": iso(row["at"]),
     }
+
+
+def move(found: Move) -> dict[str, Any]:
+    row = {
+        "transfer_id": found.transfer_id,
+        "source": "event_contract",
+        "destination": "event_contract",
+        "source_exchange_shard": found.source,
+        "destination_exchange_shard": found.destination,
+        "amount": dollars(found.amount),
+        "status": "complete" if found.is_complete else "pending",
+        "created_ts": milliseconds(found.at) // 1000,
+    }
+    return row | ({"client_transfer_id": found.client_id} if found.client_id else {})
 
 
 def balance(member: Member, *, worth: Decimal, at: datetime) -> dict[str, Any]:

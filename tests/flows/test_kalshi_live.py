@@ -297,7 +297,8 @@ def test_a_cancel_that_is_answered_404_after_a_fill_keeps_the_fill(live: KalshiL
 
 
 def test_a_cancel_that_was_acked_is_believed_though_reads_still_say_resting(transactional_db, now):
-    with kalshi_live(now, rules=rules(read_lag=timedelta(seconds=5))) as live:
+    with kalshi_live(now) as live:
+        live.venue.exchange.rules = rules(read_lag=timedelta(seconds=4))
         order = live.place("0.55", "20")
         live.venue.clock.move(timedelta(seconds=10))
 

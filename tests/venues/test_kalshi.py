@@ -48,6 +48,7 @@ class TestKeys:
             lambda pem: pem.replace("\n", "\r\n"),
             lambda pem: pem.replace("\n", "\\r\\n"),
             lambda pem: pem.replace("\n", " "),  # a field of one line
+            lambda pem: pem.replace("\n", "\\\\n"),
             lambda pem: f'\n  "{pem}"  \n',
             lambda pem: "\n".join("  " + line for line in pem.splitlines()),
         ],
@@ -129,6 +130,27 @@ class TestClock:
     def test_more_than_two_seconds_stop_the_signing(self, off):
         with pytest.raises(ClockOff, match="signing stops at 2 s"):
             self.hear(off).check()
+
+    def test_the_largest_difference_that_was_proved_lately_counts(self):
+        clock = ServerClock()
+        for tenth in range(0, 20, 3):  # 2.5 s off, heard at different parts of a second
+            sent = NOW + timedelta(seconds=tenth / 10)
+            date = format_datetime(
+                (sent + timedelta(seconds=2.5)).replace(microsecond=0), usegmt=True
+            )
+            clock.hear({"date": date}, sent=sent, received=sent)
+
+        with pytest.raises(ClockOff):
+            clock.check()
+
+    def test_an_answer_that_somebody_kept_teaches_nothing(self):
+        clock = ServerClock()
+        clock.hear(
+            {"date": format_datetime(NOW - timedelta(hours=1), usegmt=True), "age": "3600"},
+            sent=NOW,
+            received=NOW,
+        )
+        clock.check()
 
     def test_a_slow_answer_is_no_wrong_clock(self):
         self.hear(5, travel=6).check()
@@ -257,8 +279,13 @@ def test_an_order_may_meet_the_dearest_fee_of_its_life():
     soon = FeeChange(kind=None, multiplier=D(1), at=NOW + timedelta(hours=1))
     late = FeeChange(kind=None, multiplier=D(2), at=NOW + timedelta(days=1))
 
-    assert dearest(now, [soon, late], until=NOW + timedelta(hours=2)).rate == D("0.07")
-    assert dearest(now, [late], until=NOW + timedelta(hours=2)).rate == D("0.035")
+    free = FeeTerms(kind=FeeType.QUADRATIC, multiplier=D(0))
+    until = NOW + timedelta(hours=2)
+
+    assert dearest(now, [soon, late], series=now, until=until).rate == D("0.07")
+    assert dearest(now, [late], series=now, until=until).rate == D("0.035")
+    back = FeeChange(kind=None, multiplier=None, at=NOW + timedelta(hours=1))
+    assert dearest(free, [back], series=now, until=until).rate == D("0.035")
 
 
 def test_the_rules_of_a_contract_have_a_hash_that_follows_every_word():
@@ -330,7 +357,9 @@ class TestRequests:
                 amount=D("12.34"),
                 source=0,
                 destination=3,
+                not_after=at + timedelta(hours=1),
             )
+            book.transfers(), book.order_ids()
             public.series("KXNBAGAME"), public.events("KXNBAGAME"), public.market(HOME)
             public.contracts([HOME, AWAY]), public.books([HOME, AWAY], at=at)
             public.trades(HOME, since=at), public.shards(), public.hours(now=at)

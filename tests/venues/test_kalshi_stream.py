@@ -16,6 +16,7 @@ from sandbox.serving import serving
 from tests.sandbox.kalshi_world import AWAY, HOME, KalshiWorld
 from tests.venues import kalshi
 from tests.venues.test_stream import until
+from venues.kalshi.auth import ServerClock
 from venues.kalshi.reports import names_in, told_report
 from venues.kalshi.stream import OWN_CHANNELS, BookPush, UserPush, command
 from venues.types import OrderStatus
@@ -28,7 +29,9 @@ class Unheard(BookPush):
     """A book stream whose frames come from the test, and whose commands it keeps."""
 
     def __init__(self, world: KalshiWorld, *tickers: str) -> None:
-        super().__init__("ws://nowhere" + PATH, keys=kalshi.keys(), now=world.clock.wall)
+        super().__init__(
+            "ws://nowhere" + PATH, keys=kalshi.keys(), now=world.clock.wall, clock=ServerClock()
+        )
         self.said: list[dict] = []
         self._connected.set()
         self.want(tickers)
@@ -153,7 +156,7 @@ def served():
 
 def test_own_fills_and_orders_are_heard_with_their_names(served):
     world, url = served
-    push = UserPush(url, keys=kalshi.keys(), now=world.clock.wall)
+    push = UserPush(url, keys=kalshi.keys(), now=world.clock.wall, clock=ServerClock())
     push.start()
     try:
         until(lambda: push.is_live)
@@ -184,7 +187,12 @@ def test_books_are_right_again_after_frames_were_dropped_and_swapped():
     ]
     app = Faults(world.app, faults, venue="kalshi", clock=world.clock)
     with serving(app) as url:
-        push = BookPush(url.replace("http", "ws") + PATH, keys=kalshi.keys(), now=world.clock.wall)
+        push = BookPush(
+            url.replace("http", "ws") + PATH,
+            keys=kalshi.keys(),
+            now=world.clock.wall,
+            clock=ServerClock(),
+        )
         push.want([HOME])
         push.start()
         try:

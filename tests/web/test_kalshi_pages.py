@@ -1,5 +1,6 @@
 """Pages for Kalshi: the key goes in and never comes out, cash is moved by a person, once."""
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,18 +12,25 @@ from django.urls import reverse
 
 from accounts import credentials, kalshi_keys
 from accounts.models import Account, User, VenueCredential
+from accounts.venues import kalshi_of
+from notifications.models import Event
 from risk.models import Purse, RiskState
 from sandbox.faults import Kind, Rule
+from sandbox.kalshi.exchange import Rules
 from tests.kalshi_live import PEM, KalshiLive, kalshi_live
 from tests.sandbox.kalshi_world import RSA_KEY
 from tests.world import assert_invariants
-from trading import kalshi_news, onboarding, transfers
+from trading import onboarding, purses, transfers
 from trading.models import Order, Transfer
 from trading.onboarding import NotAllowed
 from trading.transfers import CannotMove
+from venues.errors import NotSent, Refused, Unknown
+from venues.kalshi import answers
+from venues.kalshi.markets import shards
 
 D = Decimal
 TRANSFER = "POST /portfolio/intra_exchange_instance_transfer"
+LIST = "GET /portfolio/intra_exchange_instance_transfers"
 
 
 @pytest.fixture
@@ -188,6 +196,8 @@ class TestMoney:
 
     def test_a_person_reviews_then_moves_and_the_second_press_moves_nothing(self, live, ana):
         row = {"amount": "40", "source": "0", "destination": "3"}
+        over = ana.post(at("money", live.account), {**row, "amount": "500"})
+        assert "Shard 0 has $100.00 free" in over.text
         review = ana.post(at("money", live.account), row)
         assert "Move $40.00 from shard 0 to shard 3" in review.text
         assert "$1,040.00" in review.text
@@ -233,41 +243,92 @@ class TestMoney:
         assert "insufficient_balance" in row.says
         assert self.shards(live) == {0: 100, 3: 1000}
 
+    def look(self, live: KalshiLive, now: datetime) -> str:
+        client = kalshi_of(live.account.credentials.get())
+        transfers.look_after(client, live.account.pk, now=now)
+        return Transfer.objects.get().state
+
     @pytest.mark.parametrize("kind", [Kind.ACCEPT_THEN_CLOSE, Kind.CLOSE_AFTER_BODY])
-    def test_a_transfer_without_an_answer_is_decided_by_the_balances(self, live, kind):
+    def test_a_transfer_without_an_answer_is_decided_by_the_exchanges_list(self, live, kind):
         live.faults._rules.append(Rule(venue="kalshi", endpoint=TRANSFER, kind=kind, nth=1))
         row = self.move(live)
         assert row.state == "UNKNOWN"
         with pytest.raises(CannotMove, match="not over yet"):
             self.move(live)
-
-        kalshi_news.take(live.account.credentials.get(), now=live.now)
-        transfers.look_after(live.account.pk, now=live.now)
-        assert Transfer.objects.get().state == "UNKNOWN"  # too early to tell
-        late = live.now + timedelta(minutes=2)
-        kalshi_news.take(live.account.credentials.get(), now=late)
-        transfers.look_after(live.account.pk, now=late)
-
         arrived = kind is Kind.ACCEPT_THEN_CLOSE
-        assert Transfer.objects.get().state == ("DONE" if arrived else "REFUSED")
+
+        assert self.look(live, live.now) == ("DONE" if arrived else "UNKNOWN")
+        live.venue.clock.move(timedelta(minutes=2))
+        assert self.look(live, live.now) == ("DONE" if arrived else "REFUSED")
+
         assert self.shards(live) == live.member.cash
         assert_invariants()
 
-    def test_a_transfer_that_other_money_hides_is_given_up_and_blocks_nothing(self, live):
+    def test_cash_that_is_taken_and_not_there_yet_can_be_spent_nowhere(self, live):
+        live.venue.exchange.rules = Rules(maintenance=False, transfer_time=timedelta(seconds=40))
+
+        row = self.move(live)
+
+        assert row.state == "UNKNOWN"
+        assert "has not done it yet" in row.says
+        free = {each.shard: each.free for each in purses.of(live.account.pk)}
+        assert free == {0: 60, 3: 1000}
+        live.venue.clock.move(timedelta(seconds=41))
+        assert self.look(live, live.now) == "DONE"
+        assert self.shards(live) == live.member.cash == {0: 60, 3: 1040}
+        assert_invariants()
+
+    @pytest.mark.parametrize("code", ["trading_is_paused", "transfer_already_exists"])
+    def test_a_409_is_never_taken_for_a_transfer(self, live, code):
+        with pytest.raises((Refused, Unknown)):
+            answers.moved(409, json.dumps({"error": {"code": code}}).encode())
+
+    def test_a_sender_that_slept_sends_nothing_after_it_was_given_up(self, live):
+        client = kalshi_of(live.account.credentials.get())
+
+        with pytest.raises(NotSent, match="time to be sent was over"):
+            client.portfolio.transfer(
+                key=str(uuid.uuid4()),
+                amount=D(40),
+                source=0,
+                destination=3,
+                not_after=live.now - timedelta(seconds=1),
+            )
+
+        assert live.member.moves == []
+
+    def test_what_was_given_up_and_moved_after_all_is_booked_and_told(self, live):
         live.faults._rules.append(
             Rule(venue="kalshi", endpoint=TRANSFER, kind=Kind.ACCEPT_THEN_CLOSE, nth=1)
         )
         self.move(live)
-        live.member.cash[0] += D(7)  # a deposit
-        late = live.now + timedelta(minutes=20)
+        Transfer.objects.update(state="REFUSED", ended_at=live.now)
 
-        kalshi_news.take(live.account.credentials.get(), now=late)
-        transfers.look_after(live.account.pk, now=late)
+        assert self.look(live, live.now) == "DONE"
 
-        assert Transfer.objects.get().state == "UNDECIDED"
+        assert self.shards(live) == live.member.cash
+        assert Event.objects.get(kind="transfer_done").level == "ACT"
+
+    def test_a_list_that_cannot_be_read_for_long_blocks_nothing(self, live):
+        live.faults._rules += [
+            Rule(venue="kalshi", endpoint=TRANSFER, kind=Kind.ACCEPT_THEN_CLOSE, nth=1),
+            Rule(venue="kalshi", endpoint=LIST, kind=Kind.STATUS, status=503),
+        ]
+        self.move(live)
+
+        assert self.look(live, live.now + timedelta(minutes=20)) == "UNDECIDED"
+
+        live.faults._rules.clear()
+        live.venue.clock.move(timedelta(minutes=21))
         assert all(step.ok for step in live.prove().values())
         assert self.shards(live) == live.member.cash
         assert_invariants()
+
+    def test_a_shard_that_moves_no_cash_is_told_before_anything_is_sent(self, live):
+        status = live.venue.call("", "GET", "/exchange/status").json()
+        for row in status["exchange_index_statuses"]:
+            row["intra_exchange_transfers_active"] = row["exchange_index"] != 3
+        assert not shards(status)[3].takes_transfers
 
     def test_the_page_shows_every_place_with_what_the_venue_said(self, live, ana):
         live.place("0.55", "100")

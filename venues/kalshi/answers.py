@@ -31,6 +31,8 @@ ADVICE = {
     "header_timestamp_expired": "This server's clock is wrong; switch time synchronisation on.",
     "market_not_active": "The market does not trade.",
     "market_inactive": "The market does not trade.",
+    "incorrect_api_key_signature": "The private key does not belong to this Key ID.",
+    "authentication_error not_found": "Kalshi does not know this Key ID; is it of the demo?",
     "too many requests": "Too many calls for this account's tier.",
 }
 
@@ -115,16 +117,13 @@ def cancelled(status: int, body: bytes) -> Decimal | None:
 
 
 def moved(status: int, body: bytes) -> None:
-    """Return when cash was moved, now or by an earlier call of the same key. Raises Refused or
-    Unknown.
-    """
+    """Return when a transfer was taken. Raises Refused or Unknown."""
     code, words = code_of(body)
     if 200 <= status < 300 and not code:
         return
-    if status == 409:
-        return  # a key moves money once: it has done so
-    if status in FINAL_STATUSES or status == 404:
+    if status in FINAL_STATUSES or status == 404 or code.lower() == PAUSED:
         raise Refused(words or f"Kalshi answered {status}.")
+    # A 409 says that the key was used: the exchange's list knows what came of it.
     raise Unknown(f"Kalshi answered {status}: {words or 'nothing readable'}")
 
 
@@ -143,9 +142,8 @@ def said(row: Mapping[str, Any] | None) -> tuple[str, str]:
 
 
 def _advised(code: str, more: str) -> tuple[str, str]:
-    advice = next(
-        (words for begins, words in ADVICE.items() if code.lower().startswith(begins)), ""
-    )
+    told = f"{code} {more}".lower()
+    advice = next((words for begins, words in ADVICE.items() if begins in told), "")
     told = f"{code}: {more}" if more and more != code else code
     return code, f'{advice} Kalshi says "{told}".'.strip()
 

@@ -82,16 +82,22 @@ class ServerClock:
         self._lock = threading.Lock()
         self._skew = timedelta(0)
         self._at: datetime | None = None
+        self._proved: list[tuple[datetime, timedelta]] = []
 
     def hear(self, headers: Mapping[str, str], *, sent: datetime, received: datetime) -> None:
-        """Learn from one answer; one without a Date teaches nothing."""
+        """Learn from one answer; one without a Date, or an old one, teaches nothing."""
+        if headers.get("age", "0") != "0":
+            return  # somebody on the way has kept it
         try:
             told = parsedate_to_datetime(headers["date"])
         except (KeyError, ValueError, TypeError):
             return
         ahead, behind = sent - (told + timedelta(seconds=1)), told - received
         with self._lock:
-            self._skew, self._at = max(ahead, behind, timedelta(0)), received
+            # Each answer proves a least difference; the largest of the last ones is the nearest.
+            self._proved = [each for each in self._proved if received - each[0] < KNOWN_FOR]
+            self._proved.append((received, max(ahead, behind, timedelta(0))))
+            self._skew, self._at = max(skew for _, skew in self._proved), received
 
     def is_known(self, *, now: datetime) -> bool:
         return self._at is not None and abs(now - self._at) < KNOWN_FOR
@@ -141,7 +147,8 @@ def normal_pem(pasted: str) -> str:
 
     Raises BadKey for what has no begin and end.
     """
-    found = PEM.search(pasted.replace("\\r", "").replace("\\n", "\n"))
+    plain = pasted.replace("\\\\", "\\").replace("\\r", "").replace("\\n", "\n")
+    found = PEM.search(plain)
     if found is None:
         raise BadKey(
             "This is no private key: it begins with -----BEGIN ... PRIVATE KEY----- and ends with "

@@ -4,13 +4,14 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import httpx
 import orjson
 
 from venues.buckets import Buckets, NoBuckets
-from venues.errors import NotSent, Unknown, Unreadable
+from venues.errors import KeyRefused, NotSent, Unknown, Unreadable
 from venues.kalshi.answers import TOO_MANY, code_of
 from venues.kalshi.auth import Clock, Keys, ServerClock, SignedRequests
 from venues.kalshi.limits import Tier
@@ -24,6 +25,7 @@ BODY = 8_000_000  # bytes of one answer
 PAGES = 100
 PAGE = 1000
 NOT_THERE = 404
+DENIED = (401, 403)
 STATUS = "/exchange/status"
 
 Row = dict[str, Any]
@@ -127,6 +129,11 @@ class Calls:
         self._clock.hear(answer.headers, sent=sent, received=self._now())
         return answer
 
+    def check_time(self, not_after: datetime) -> None:
+        """Raise NotSent for what a process that slept would send too late."""
+        if self._now() > not_after:
+            raise NotSent("Its time to be sent was over.")
+
     def know_clock(self) -> None:
         """Compare clocks, unless that was done just now. Raises NotSent."""
         if self._clock.is_known(now=self._now()):
@@ -135,6 +142,8 @@ class Calls:
             self._ask(STATUS, {}, auth=None)
         except httpx.HTTPError as problem:
             raise NotSent(f"Kalshi's clock cannot be asked: {_words(problem)}") from problem
+        if not self._clock.is_known(now=self._now()):
+            raise NotSent("Kalshi's answers tell no time, so nothing is signed.")
 
     def _get(self, path: str, asked: Mapping[str, Any], *, like: str) -> Any:
         try:
@@ -152,7 +161,8 @@ class Calls:
             raise _Passing(f"status {answer.status_code}")
         if not answer.is_success:
             words = code_of(answer.content)[1]
-            raise Unreadable(f"{path}: status {answer.status_code} {words}".rstrip())
+            kind = KeyRefused if answer.status_code in DENIED else Unreadable
+            raise kind(words or f"{path}: status {answer.status_code}")
         if len(answer.content) > BODY:
             raise Unreadable(f"{path} answers with over {BODY:,} bytes")
         try:

@@ -19,6 +19,7 @@ from venues.kalshi import answers
 from venues.kalshi.auth import Clock, Keys
 from venues.kalshi.calls import Calls
 from venues.kalshi.hours import THURSDAY, Hours
+from venues.kalshi.markets import shards
 from venues.kalshi.orders import body_of, count_of, terms_of
 from venues.kalshi.parse import split
 from venues.kalshi.portfolio import Portfolio
@@ -40,7 +41,8 @@ LONG_AGO = timedelta(hours=12)
 LOOK_BACK = 60  # seconds before an order was sent from which its market's orders are read
 PAUSE_SECONDS = 20.0  # for which a shard that said so takes no orders; then it is asked again
 BUSY_SECONDS = 1.0  # after a 429
-FRESH = timedelta(seconds=15)  # how far reads may lag while their silence counts
+FRESH = timedelta(seconds=5)  # how far reads may lag while their silence counts: two looks that
+# count are further apart, so the second one sees what was there at the first
 
 Row = Mapping[str, Any]
 
@@ -91,8 +93,7 @@ class KalshiClient:
         """Post the stored bytes, once. Raises Refused, NotSent or Unknown."""
 
         def still_in_time() -> None:
-            if self._now() > not_after:  # a process that slept must not send what was given up
-                raise NotSent("Its time to be sent was over.")
+            self._calls.check_time(not_after)
             if request.kind is OrderKind.GTD and self._now() >= request.expires_at:
                 # The exchange takes an end in the past for an order that takes at once.
                 raise NotSent("It would have run out before it arrived.")
@@ -153,12 +154,14 @@ class KalshiClient:
         report = self.get_order_status(replace(request, reference=reference), now=now)
         if reduced is None or report.status is OrderStatus.FILLED:
             return report
-        # Reads lag behind writes: what was taken back says how much was filled before.
-        matched = count_of(request, terms_of(request)) - reduced
+        claimed = report.claimed
+        if report.status not in (OrderStatus.CANCELED, OrderStatus.EXPIRED):
+            # Reads lag behind writes: what was taken back says how much was filled before.
+            claimed = max(claimed, count_of(request, terms_of(request)) - reduced)
         return replace(
             report,
             status=OrderStatus.CANCELED,
-            claimed=max(report.claimed, matched),
+            claimed=claimed,
             reason="cancelled on request",
             reference=reference,
         )
@@ -185,6 +188,8 @@ class KalshiClient:
             try:
                 if request in recent:
                     own_row = rows.get(request.client_order_id)
+                    if own_row is None and request.reference:
+                        own_row = self._row(request)  # by its name, before it counts as silent
                     reference = request.reference or clean(
                         (own_row or {}).get("order_id"), most=100
                     )
@@ -200,17 +205,24 @@ class KalshiClient:
         """Return the fills of an order. Raises Unreadable."""
         return self.get_order_status(request, now=now).fills
 
-    def is_healthy(self) -> bool:
-        """Tell whether the exchange runs and its reads keep up: only then does silence count."""
+    def is_healthy(self, requests: Sequence[OrderRequest] = ()) -> bool:
+        """Tell whether the exchange runs, on the shards of some orders too, and its reads keep up:
+        only then does silence count.
+        """
         try:
-            status = self._calls.get("/exchange/status") or {}
-            read = self._calls.get("/exchange/user_data_timestamp") or {}
-        except Unreadable:
+            found = shards(self._calls.get("/exchange/status") or {})
+            as_of = self.as_of()
+        except (Unreadable, BadMessage, TypeError, AttributeError):
             return False
-        as_of = moment_or_none(read.get("as_of_time"))
-        if status.get("exchange_active") is not True or as_of is None:
+        asked = {0} | {each.terms.shard for each in requests if each.terms is not None}
+        if not all(index in found and found[index].is_active for index in asked):
             return False
-        return self._now() - as_of < FRESH
+        return as_of is not None and self._now() - as_of < FRESH
+
+    def as_of(self) -> datetime | None:
+        """Return until when reads of one's own know everything. Raises Unreadable."""
+        row = self._calls.get("/exchange/user_data_timestamp")
+        return moment_or_none(row.get("as_of_time")) if isinstance(row, Mapping) else None
 
     def open_orders(self) -> list[Row]:
         """Return every order that rests for this account, ours or not. Raises Unreadable."""

@@ -84,14 +84,16 @@ def charge(
     return Charged(fee=fee - back, accumulated=accumulated - back)
 
 
-def dearest(now: FeeTerms, changes: Iterable[FeeChange], *, until: datetime) -> FeeTerms:
+def dearest(
+    now: FeeTerms, changes: Iterable[FeeChange], *, series: FeeTerms, until: datetime
+) -> FeeTerms:
     """Return the dearest taker terms that hold from now to a time: what an order may have to pay
-    that rests so long.
+    that rests so long. A change to nothing means the terms of the series again.
     """
     found = now
-    for change in sorted(changes, key=lambda each: each.at):
-        if change.at > until or change.multiplier is None:
-            continue
-        later = FeeTerms(kind=change.kind or now.kind, multiplier=change.multiplier)
-        found = max(found, later, key=lambda each: each.rate)
+    for change in changes:
+        if change.at <= until:
+            multiplier = series.multiplier if change.multiplier is None else change.multiplier
+            later = FeeTerms(kind=change.kind or series.kind, multiplier=multiplier)
+            found = max(found, later, key=lambda each: each.rate)
     return found

@@ -72,6 +72,8 @@ def hours(row: Row, *, now: datetime) -> Hours:
         for each in given.get("maintenance_windows") or ()
         if isinstance(each, Mapping)
     ]
+    if all(span.day != THURSDAY.weekly[0].day for span in weekly):
+        weekly += THURSDAY.weekly  # published, and rather believed than not
     return Hours(
         weekly=weekly, windows=tuple((start, end) for start, end in windows if start and end)
     )

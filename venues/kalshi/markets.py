@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from venues.kalshi.fees import FeeChange, FeeTerms, FeeType
-from venues.kalshi.parse import NO, YES, dollars, token_of
+from venues.kalshi.parse import NO, YES, token_of, written
 from venues.kalshi.teams import SERIES, team_code
 from venues.reading import BadMessage, clean, moment, moment_or_none, number, optional, text
 from venues.types import PriceRange, Terms
@@ -32,11 +32,9 @@ class Contract:
     code: str  # of the ticker
     rules: str  # both texts
     rules_hash: str  # SHA-256
-    shard: int
+    shard: int | None  # None where it is not told: then nothing can be ordered
     ranges: tuple[PriceRange, ...]
-    structure: str
     status: str
-    opens_at: datetime | None
     closes_at: datetime | None  # not the start: markets trade in play
     expected_at: datetime | None
     value: Decimal | None  # USD per YES, once final
@@ -54,7 +52,9 @@ class Contract:
         return self.status == OPEN
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> Terms | None:
+        if self.shard is None:
+            return None
         return Terms(
             tick=max(each.step for each in self.ranges),
             min_shares=STEP,
@@ -122,6 +122,7 @@ class Milestone:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
     index: int
+    is_active: bool
     is_trading: bool
     takes_transfers: bool
 
@@ -134,6 +135,7 @@ def contract(row: Row) -> Contract:
     )
     strike = row.get("custom_strike")
     team_id = next(iter(strike.values()), "") if isinstance(strike, Mapping) else ""
+    shard = optional(row, "exchange_index")
     bid, ask, last = (
         optional(row, f"{name}_dollars") for name in ("yes_bid", "yes_ask", "last_price")
     )
@@ -146,11 +148,9 @@ def contract(row: Row) -> Contract:
         code=ticker.rpartition("-")[2],
         rules=rules,
         rules_hash=hashlib.sha256(rules.encode()).hexdigest(),
-        shard=int(optional(row, "exchange_index") or 0),
+        shard=None if shard is None else int(shard),
         ranges=_ranges(row),
-        structure=clean(row.get("price_level_structure"), most=60),
         status=text(row, "status", most=40),
-        opens_at=moment_or_none(row.get("open_time")),
         closes_at=moment_or_none(row.get("close_time")),
         expected_at=moment_or_none(row.get("expected_expiration_time")),
         value=_value(row),
@@ -169,7 +169,7 @@ def _ranges(row: Row) -> tuple[PriceRange, ...]:
     if not given:
         return (PriceRange(start=Decimal(0), end=ONE, step=STEP),)
     found = tuple(
-        PriceRange(**{name: dollars(each.get(name), name) for name in ("start", "end", "step")})
+        PriceRange(**{name: written(each.get(name), name) for name in ("start", "end", "step")})
         for each in given
     )
     if any(each.step <= 0 or each.start >= each.end for each in found):
@@ -225,14 +225,18 @@ def fee_change(row: Row) -> tuple[str, FeeChange]:
     )
 
 
+class UnknownFees(BadMessage):
+    """A kind of fees whose formula nobody knows: nothing is traded at a guess."""
+
+
 def fee_type(value: Any) -> FeeType | None:
-    """Return a kind of fees. Raises BadMessage for one whose formula nobody knows."""
+    """Return a kind of fees. Raises UnknownFees for one whose formula nobody knows."""
     if value in (None, ""):
         return None
     try:
         return FeeType(value)
     except ValueError:
-        raise BadMessage(f"fee_type {str(value)[:40]!r} has no known formula") from None
+        raise UnknownFees(f"fee_type {str(value)[:40]!r} has no known formula") from None
 
 
 def milestone(row: Row) -> Milestone:
@@ -258,6 +262,7 @@ def _shard(row: Row, index: int) -> Shard:
         raise BadMessage("exchange_active or trading_active is missing")
     return Shard(
         index=index,
+        is_active=active,
         is_trading=active and bool(row["trading_active"]),
         takes_transfers=active and row.get("intra_exchange_transfers_active") is not False,
     )

@@ -72,14 +72,14 @@ def on_grid(price: Decimal, *, side: BookSide, ranges: Sequence[PriceRange]) -> 
         for each in ranges
         if each.start <= price <= each.end
     ]
-    best = max(found) if side is BookSide.BID else min(found) if found else None
-    if not found or best is None or not 0 < best < 1:
+    best = (max if side is BookSide.BID else min)(found, default=None)
+    if best is None or not 0 < best < 1:
         raise BadMessage(f"a price of {price} is not on this market's grid")
     return best
 
 
-def dollars(value: Any, name: str) -> Decimal:
-    """Return dollars that are written as text. Raises BadMessage for a bare JSON number."""
+def written(value: Any, name: str) -> Decimal:
+    """Return dollars, or a count, written as text. Raises BadMessage for a bare number."""
     if not isinstance(value, str):
         raise BadMessage(f"{name} {value!r} is not written as text")
     return number(value, name)
@@ -146,7 +146,7 @@ def public_trade(row: Row) -> Print:
         id=text(row, "trade_id", most=80),
         token=token_of(ticker, YES),
         side=Side.BUY if taker == YES else Side.SELL,
-        price=dollars(row.get("yes_price_dollars"), "yes_price_dollars"),
+        price=written(row.get("yes_price_dollars"), "yes_price_dollars"),
         shares=number(row.get("count_fp"), "count_fp"),
         at=_traded_at(row),
     )

@@ -38,6 +38,7 @@ class Public:
         self._calls = calls
 
     def series(self, ticker: str) -> Series:
+        """Return a series. Raises UnknownFees too."""
         row = self._calls.get(f"/series/{ticker}", like="/series/{}")
         return _one(markets.series, row, "series")
 
@@ -97,7 +98,9 @@ class Public:
         return _readable(rows, markets.milestone)
 
     def fee_changes(self, series: str) -> list[tuple[str, FeeChange]]:
-        """Return announced changes of a series and of its events, by what they are of."""
+        """Return announced changes of a series and of its events, by what they are of. Raises
+        UnknownFees too: fees that will be unknown are unknown.
+        """
         asked = {"series_ticker": series}
         answer = self._calls.get("/series/fee_changes", asked)
         rows = answer.get("series_fee_change_arr") if isinstance(answer, Mapping) else None
@@ -105,7 +108,7 @@ class Public:
             raise Unreadable("the answer has no list of fee changes")
         of_events = self._calls.pages("/events/fee_changes", "event_fee_changes")
         mine = (row for row in of_events if row.get("series_ticker") == series)
-        return _readable([*rows, *mine], markets.fee_change)
+        return [_parsed(markets.fee_change, row) for row in (*rows, *mine)]
 
 
 def _books(row: Row, *, at: datetime) -> dict[str, Book]:
@@ -127,6 +130,8 @@ def _one(parse: Callable[[Row], T], row: Any, name: str) -> T:
 def _parsed(parse: Callable[[Row], T], row: Any) -> T:
     try:
         return parse(row)
+    except markets.UnknownFees:
+        raise
     except (BadMessage, TypeError, AttributeError, ArithmeticError) as problem:
         raise Unreadable(f"an answer cannot be read: {problem}") from problem
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from venues.kalshi.parse import NO, YES, book_side, dollars, split, token_of
+from venues.kalshi.parse import NO, YES, book_side, split, token_of, written
 from venues.reading import BadMessage, clean, moment, number, optional, text
 from venues.types import FillReport, OrderKind, OrderReport, OrderRequest, OrderStatus
 
@@ -128,13 +128,15 @@ def fills_of(request: OrderRequest, rows: Iterable[Row]) -> tuple[FillReport, ..
 def fill_of(request: OrderRequest, row: Row) -> FillReport:
     """Read one fill, of REST or of the stream, at the price of our own outcome."""
     _check(request, row)
-    yes = dollars(row.get("yes_price_dollars"), "yes_price_dollars")
+    yes = written(row.get("yes_price_dollars"), "yes_price_dollars")
     price = yes if split(request.token)[1] == YES else ONE - yes
-    shares = number(row.get("count_fp"), "count_fp")
-    fee = dollars(row.get("fee_cost"), "fee_cost")
+    shares = written(row.get("count_fp"), "count_fp")
+    fee = written(row.get("fee_cost"), "fee_cost")
     if not 0 < price < 1 or shares <= 0 or fee < 0:
         raise BadMessage(f"{shares} shares at {price} with a fee of {fee} is no fill")
-    role = "taker" if row.get("is_taker") else "maker"
+    if not isinstance(row.get("is_taker"), bool):
+        raise BadMessage(f"is_taker {row.get('is_taker')!r} is neither true nor false")
+    role = "taker" if row["is_taker"] else "maker"
     return FillReport(
         venue_fill_id=f"{text(row, 'trade_id', most=80)}:{role}:{text(row, 'order_id', most=80)}",
         price=price,
@@ -176,13 +178,15 @@ def told_report(request: OrderRequest, row: Row, *, now: datetime) -> OrderRepor
 
 
 def balance(row: Row) -> Balance:
-    """Parse cash by shard; without a breakdown all of it is on shard 0."""
+    """Parse cash by shard. Keys of a subaccount are told none, and are not for us."""
     parts = row.get("balance_breakdown")
-    if not parts:
-        return Balance(by_shard={0: dollars(row.get("balance_dollars"), "balance_dollars")})
+    if not isinstance(parts, list):
+        raise BadMessage(
+            "balance_breakdown is missing: a key that is restricted to a subaccount cannot be used"
+        )
     return Balance(
         by_shard={
-            int(number(each.get("exchange_index"), "exchange_index")): dollars(
+            int(number(each.get("exchange_index"), "exchange_index")): written(
                 each.get("balance"), "balance"
             )
             for each in parts
@@ -215,9 +219,9 @@ def settled(row: Row) -> Settled:
         result=result,
         yes_count=_count(row, "yes_count"),
         no_count=_count(row, "no_count"),
-        yes_cost=dollars(row.get("yes_total_cost_dollars"), "yes_total_cost_dollars"),
-        no_cost=dollars(row.get("no_total_cost_dollars"), "no_total_cost_dollars"),
-        fees=dollars(row.get("fee_cost"), "fee_cost"),
+        yes_cost=written(row.get("yes_total_cost_dollars"), "yes_total_cost_dollars"),
+        no_cost=written(row.get("no_total_cost_dollars"), "no_total_cost_dollars"),
+        fees=written(row.get("fee_cost"), "fee_cost"),
         revenue=number(row.get("revenue"), "revenue") * CENT,
         value=value * CENT if value is not None else {YES: ONE, NO: ZERO}.get(result),
         at=moment(row.get("settled_time"), "settled_time"),
@@ -225,7 +229,7 @@ def settled(row: Row) -> Settled:
 
 
 def _count(row: Row, name: str) -> Decimal:
-    return number(row.get(f"{name}_fp"), f"{name}_fp")
+    return written(row.get(f"{name}_fp"), f"{name}_fp")
 
 
 def _total(fills: Iterable[FillReport]) -> Decimal:

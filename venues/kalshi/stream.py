@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from venues.kalshi.auth import Clock, Keys, signed_headers
+from venues.kalshi.auth import Clock, Keys, ServerClock, signed_headers
 from venues.kalshi.parse import NO, YES, Resting, book, level, split
 from venues.listening import Listener
 from venues.reading import BadMessage, number, text
@@ -36,13 +36,16 @@ class Stream(Listener):
     """A signed connection: it needs a key even for what everybody may read."""
 
     ping_text = ""
+    needs_answers = False  # a command that was refused would leave it deaf
 
-    def __init__(self, url: str, *, keys: Keys, now: Clock, **options: float) -> None:
+    def __init__(
+        self, url: str, *, keys: Keys, now: Clock, clock: ServerClock, **options: float
+    ) -> None:
         super().__init__(url, **options)
-        self._path, self._keys, self._now = urlsplit(url).path, keys, now
+        self._path, self._keys, self._now, self._clock = urlsplit(url).path, keys, now, clock
 
     def headers(self) -> dict[str, str]:
-        # With a wrong clock the exchange refuses it; REST, which is asked then, says so in words.
+        self._clock.check()  # as far as REST has heard of it
         return signed_headers(self._keys, method="GET", path=self._path, now=self._now())
 
     def heard(self, frame: str) -> None:
@@ -71,7 +74,7 @@ class Stream(Listener):
         found = row.get("msg")
         code = found.get("code") if isinstance(found, Mapping) else None
         log.warning("Kalshi's %s says %s", self.name, str(found)[:200])
-        if code in TERMINAL:
+        if code in TERMINAL or self.needs_answers:
             self.hang_up()
 
 
@@ -111,6 +114,7 @@ class BookPush(Stream):
     """Books of the markets that are wanted, each from a whole one and the changes after it."""
 
     name = "book stream of Kalshi"
+    needs_answers = True
 
     def __init__(self, url: str, **options: Any) -> None:
         super().__init__(url, **options)

@@ -182,8 +182,8 @@ class PolymarketClient:
         public = Public(self._at, client=self._http, limits=self._limits)
         return public.get_active_markets(most=most)
 
-    def is_healthy(self) -> bool:
-        """Tell whether the exchange itself says that it is well."""
+    def is_healthy(self, requests: Sequence[OrderRequest] = ()) -> bool:
+        """Tell whether the exchange itself says that it is well; it is one for all orders."""
         try:
             return bool(self._get("/ok", {}, signed=False) == "OK")
         except Unreadable:

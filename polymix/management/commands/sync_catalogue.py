@@ -1,13 +1,15 @@
-"""Read Polymarket's whole catalogue of open markets, now, page by page."""
+"""Read both venues' catalogues now: Polymarket's open markets, page by page, and Kalshi's games."""
 
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.limits import shared_limits
 from accounts.polymarket_keys import addresses
-from markets import catalogue, clock
+from accounts.venues import kalshi_public
+from markets import catalogue, clock, kalshi_catalogue
 from polymix.progress import bar
 from venues.errors import Unreadable
 from venues.polymarket.public import Public
@@ -33,4 +35,8 @@ class Command(BaseCommand):
                 progress(page)
                 if catalogue.is_at_its_end():
                     break
-        self.stdout.write(f"The catalogue told of {told} open markets.")
+        self.stdout.write(f"Polymarket's catalogue told of {told} open markets.")
+        games = kalshi_catalogue.sync(
+            kalshi_public(), settings.KALSHI_SERIES, now=clock.database_now()
+        )
+        self.stdout.write(f"Kalshi told of {games} contracts of games.")
