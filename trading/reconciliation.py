@@ -27,6 +27,7 @@ from trading.models import Absence, Order, Submission
 from venues.errors import VenueError
 from venues.kalshi import reports as kalshi_reports
 from venues.polymarket import reports as polymarket_reports
+from venues.protocol import Telling
 from venues.reading import BadMessage
 from venues.types import OrderReport, OrderStatus, Settlement
 
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 S = OrderState
 
 # Who reads what an account's own stream tells, by venue.
-TOLD: Mapping[str, Any] = {"polymarket": polymarket_reports, "kalshi": kalshi_reports}
+TOLD: Mapping[str, Telling] = {"polymarket": polymarket_reports, "kalshi": kalshi_reports}
 PROVISIONAL = [each.value for each in Settlement if not each.is_final]
 ASKED_AFTER = (S.UNKNOWN, S.MANUAL, S.DELAYED, S.LIVE, S.PARTIAL, S.CANCEL_PENDING)
 ENDED = [S.CANCELED.value, S.EXPIRED.value, S.ABSENT.value]

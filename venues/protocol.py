@@ -1,7 +1,8 @@
 """What every venue can do. Paper is one of them."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from venues.types import OrderReport, OrderRequest, Prepared
 
@@ -12,8 +13,8 @@ class Venue(Protocol):
     name: str
 
     def waits_for(self, request: OrderRequest) -> float:
-        """Return for how many seconds the venue takes no such order; 0 when it does. Asks nobody:
-        only what is known here.
+        """Return for how many seconds the venue takes no such order; 0 when it does. Does not ask
+        the venue: only what this server knows of it.
         """
 
     def prepare(self, request: OrderRequest) -> Prepared:
@@ -32,3 +33,15 @@ class Venue(Protocol):
 
     def get_order_status(self, request: OrderRequest, *, now: datetime) -> OrderReport:
         """Report what the venue knows of the order now. Safe to repeat."""
+
+
+class Telling(Protocol):
+    """How the rows of an account's own stream are read at a venue."""
+
+    def names_in(self, row: Mapping[str, Any]) -> set[str]:
+        """Return the names of all orders that a row is about."""
+
+    def told_report(
+        self, request: OrderRequest, row: Mapping[str, Any], *, now: datetime
+    ) -> OrderReport:
+        """Report an order by one row. Raises BadMessage."""

@@ -398,5 +398,5 @@ class TestFeesAndTerms:
 def test_an_error_begins_with_our_own_sentence(live):
     live.venue.kalshi.keys._keys.pop("key-alice")
 
-    with pytest.raises(Unreadable, match="^Kalshi does not know this Key ID"):
+    with pytest.raises(Unreadable, match=r"^Kalshi does not know this Key ID"):
         kalshi_of(credentials.of(live.account, "kalshi")).portfolio.balance()
