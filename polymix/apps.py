@@ -58,6 +58,12 @@ def check_live_trading(**kwargs: Any) -> list[checks.CheckMessage]:
                 id="polymix.E001",
             )
         )
+    return found + _real_money()
+
+
+def _real_money() -> list[checks.CheckMessage]:
+    """Refuse settings that would lose real money."""
+    found: list[checks.CheckMessage] = []
     if settings.LIVE_TRADING:
         found.append(
             checks.Info(

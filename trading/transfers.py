@@ -71,21 +71,27 @@ def move(
         if first is not None:
             return first
         raise CannotMove("Another transfer of this account is not over yet. Wait for it.") from None
+    _send(client, row, now=now)
+    row.refresh_from_db()
+    return row
+
+
+def _send(client: KalshiClient, row: Transfer, *, now: datetime) -> None:
+    """Ask once for the cash to be moved, and see at once whether it has been."""
     try:
         client.portfolio.transfer(
-            key=str(key),
-            amount=amount,
-            source=source,
-            destination=destination,
+            key=str(row.pk),
+            amount=row.amount,
+            source=row.source,
+            destination=row.destination,
             not_after=now + timedelta(seconds=settings.SEND_SECONDS),
         )
     except (Refused, NotSent) as problem:
-        return _end(row.pk, S.REFUSED, str(problem), now=now)
+        _end(row.pk, S.REFUSED, str(problem), now=now)
     except Unknown as doubt:
-        return _end(row.pk, S.UNKNOWN, str(doubt), now=now)
-    _decide(client, [row], now=now)
-    row.refresh_from_db()
-    return row
+        _end(row.pk, S.UNKNOWN, str(doubt), now=now)
+    else:
+        _decide(client, [row], now=now)
 
 
 def _check_shards(environment: str, source: int, destination: int) -> None:
