@@ -38,7 +38,9 @@ SELECT rs.account_id, rs.cash, rs.reserved, rs.committed, rs.consecutive_losses,
        rs.hour, rs.hour_equity, rs.hour_realised, rs.hour_forgiven,
        a.mode, a.rehearsal, f.paused, f.copy_exits, f.size_factor, f.max_trade,
        f.max_price_drift AS follow_drift, f.min_whale_quality AS follow_quality,
-       CASE WHEN a.mode <> 'PAPER' THEN
+       CASE WHEN a.mode <> 'PAPER' AND EXISTS (
+              SELECT FROM risk_purse pu
+               WHERE pu.account_id = rs.account_id AND pu.venue <> %(venue)s) THEN
          (SELECT sum(pu.cash) FROM risk_purse pu
            WHERE pu.account_id = rs.account_id AND pu.venue <> %(venue)s)
          - coalesce((SELECT sum(r.amount)

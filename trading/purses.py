@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import Count, F
 
 from markets.models import Market
 from markets.queries import rows
@@ -24,16 +24,20 @@ NAMES = {0: "", 1: "combos", 2: "crypto and commodities", 3: "basketball, baseba
 # Cash and what is held of it, for orders or on its way elsewhere, by purse of some accounts.
 FREE = """
 SELECT p.account_id, p.venue, p.shard, p.cash, p.told, p.told_at,
-       coalesce((SELECT sum(r.amount)
-                   FROM risk_reservation r
-                   JOIN markets_outcome o ON o.id = r.outcome_id
-                   JOIN markets_market m ON m.id = o.market_id
-                  WHERE r.account_id = p.account_id AND r.state = 'HELD'
-                    AND m.venue = p.venue AND m.shard = p.shard), 0)
-       + coalesce((SELECT sum(t.amount) FROM trading_transfer t
-                    WHERE t.account_id = p.account_id AND p.venue = 'kalshi'
-                      AND t.source = p.shard AND t.state IN ('SENDING', 'UNKNOWN')), 0) AS held
+       coalesce(h.amount, 0) + coalesce(t.amount, 0) AS held
   FROM risk_purse p
+  LEFT JOIN (SELECT r.account_id, m.venue, m.shard, sum(r.amount) AS amount
+               FROM risk_reservation r
+               JOIN markets_outcome o ON o.id = r.outcome_id
+               JOIN markets_market m ON m.id = o.market_id
+              WHERE r.state = 'HELD' AND r.account_id = ANY(%(accounts)s::uuid[])
+              GROUP BY 1, 2, 3) h
+         ON (h.account_id, h.venue, h.shard) = (p.account_id, p.venue, p.shard)
+  LEFT JOIN (SELECT account_id, source, sum(amount) AS amount
+               FROM trading_transfer
+              WHERE state IN ('SENDING', 'UNKNOWN') AND account_id = ANY(%(accounts)s::uuid[])
+              GROUP BY 1, 2) t
+         ON (t.account_id, t.source) = (p.account_id, p.shard) AND p.venue = 'kalshi'
  WHERE p.account_id = ANY(%(accounts)s::uuid[])
  ORDER BY p.account_id, p.venue, p.shard
 """
@@ -104,6 +108,9 @@ def short(found: Sequence[Order]) -> dict[UUID, str]:
     What all of them hold is counted, their own part too.
     """
     real = [each for each in found if each.mode != "PAPER" and each.side == Side.BUY]
+    split = _with_several([each.account_id for each in real]) if real else set()
+    # Where all cash lies in one place the account's own limit says it already.
+    real = [each for each in real if each.account_id in split]
     if not real:
         return {}
     free = {
@@ -123,3 +130,13 @@ def short(found: Sequence[Order]) -> dict[UUID, str]:
             )
             free[key] = (cash, left + order.worst_cost)
     return refused
+
+
+def _with_several(account_ids: Sequence[UUID]) -> set[UUID]:
+    several = (
+        Purse.objects.filter(account__in=set(account_ids))
+        .values("account_id")
+        .annotate(places=Count("pk"))
+        .filter(places__gt=1)
+    )
+    return {row["account_id"] for row in several}
