@@ -22,7 +22,7 @@ NEEDED = {
     "polymarket": ("signed request", "allowances", "open for trading", "chain"),
     "kalshi": ("signed request", "rights", "exchange"),
 }
-PASSING = {"chain", "exchange", "figures", "trial order"}
+PASSING = {"chain", "exchange", "figures", "no trial order"}
 TAKEN = (
     "This key, or its wallet, is used by an account of this server already. Money has one owner "
     "here; remove it there first."

@@ -56,8 +56,9 @@ def sync(public: Public, series: Sequence[str], *, now: datetime) -> int:
             log.warning("Kalshi's %s cannot be read: %s", ticker, problem)
         except UnknownFees as problem:
             log.error("Nothing of Kalshi's %s is traded: %s", ticker, problem)
-            # Without a tick its terms are unknown, and no order is made.
-            Market.objects.filter(venue=VENUE, event__startswith=f"{ticker}-").update(tick=None)
+            Market.objects.filter(venue=VENUE, event__startswith=f"{ticker}-").update(
+                fee_rate=None  # nothing is bought without; what is held can be sold
+            )
     record_ends(public, now=now)
     return told
 
@@ -113,14 +114,18 @@ def _row(
     starts_at: datetime | None,
     now: datetime,
 ) -> dict[str, Any]:
-    """Return our columns of a contract. Its fee is the dearest while an order may rest."""
+    """Return our columns of a contract. Its fee is the dearest while an order may rest, and
+    nothing where nobody knows it: then nothing is bought.
+    """
     coming = [*changes.get(event.ticker, ()), *changes.get(series.ticker, ())]
-    fees = dearest(event.fees(series), coming, series=series.fees, until=now + RESTS)
+    fees = event.fees(series)
+    if fees is not None:
+        fees = dearest(fees, coming, series=series.fees, until=now + RESTS)
     return {
         "title": f"{event.title}: {contract.title}"[:300],
         "status": Market.Status.OPEN if contract.is_open else Market.Status.CLOSED,
         "closes_at": contract.expected_at or contract.closes_at,
-        "fee_rate": fees.rate,
+        "fee_rate": None if fees is None else fees.rate,
         "tick": terms.tick,
         "min_shares": terms.min_shares,
         "neg_risk": terms.neg_risk,

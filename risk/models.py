@@ -120,6 +120,11 @@ class RiskState(models.Model):
     hour_equity = models.DecimalField(**MONEY, help_text="when the UTC hour began")
     hour_realised = models.DecimalField(default=0, **MONEY)
     hour_forgiven = models.DecimalField(default=0, **MONEY)
+    is_strained = models.BooleanField(
+        db_default=False,
+        default=False,
+        help_text="a real venue took more than was free; nothing is bought meanwhile",
+    )
 
     class Meta:
         constraints = [
@@ -129,8 +134,8 @@ class RiskState(models.Model):
                 condition=Q(
                     reserved__gte=0,
                     committed__gte=0,
-                    cash__gte=models.F("reserved") - Decimal("0.01"),
-                ),
+                )
+                & (Q(cash__gte=models.F("reserved") - Decimal("0.01")) | Q(is_strained=True)),
                 name="risk_state_never_overspends",
             )
         ]

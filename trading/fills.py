@@ -18,7 +18,7 @@ from trading.domain.ledger import Book
 from trading.domain.order_state import FINAL
 from trading.models import Fill, Order
 from trading.windows import after_money_moved, roll
-from venues.money import ZERO
+from venues.money import CENT, ZERO
 from venues.types import FillReport, OrderReport, Settlement, Side
 
 NETTING = "kalshi"  # the venue at which both outcomes of a market never are held together
@@ -135,7 +135,27 @@ def _book(order: Order, risk: RiskState, report: FillReport) -> None:
             payload={"order": str(order.pk)},
             at=report.at,
         )
+    if order.mode != Account.Mode.PAPER:
+        _note_strain(order, risk)
     after_money_moved(risk, now=report.at)
+
+
+def _note_strain(order: Order, risk: RiskState) -> None:
+    """Book what a venue took though it was not free, stop buying, and tell a person."""
+    if risk.is_strained or risk.cash >= risk.reserved - CENT:
+        return
+    risk.is_strained = True
+    record(
+        kind="cash_short",
+        account_id=order.account_id,
+        level="ACT",
+        sentence=(
+            "A venue took more than was free: other orders are held for with cash that is not "
+            "there. Nothing is bought until it is; cancel something, or add money."
+        ),
+        payload={"order": str(order.pk)},
+        at=order.sent_at or order.created_at,
+    )
 
 
 def _sold(order: Order, risk: RiskState, fill: Fill, dollars: Decimal) -> Decimal:

@@ -20,7 +20,7 @@ from markets.models import Market
 from notifications.services import record_once
 from risk.models import RiskState
 from trading import purses, settlement
-from trading.models import Fill, MarketSettlement, Position
+from trading.models import MarketSettlement, Order, Position
 from trading.reconciliation import one_alone
 from venues.errors import Unreadable
 from venues.kalshi.client import KalshiClient, shard_pause
@@ -113,7 +113,9 @@ def _columns(each: Settled, *, now: datetime) -> dict[str, object]:
 def _book(row: MarketSettlement, environment: str, *, now: datetime) -> None:
     """Settle our positions of a market that the exchange has paid, and compare the profit."""
     market = Market.objects.filter(venue=VENUE, external_id=row.ticker).first()
-    traded = Fill.objects.filter(account_id=row.account_id, order__outcome__market=market)
+    traded = Order.objects.filter(
+        account_id=row.account_id, outcome__market=market, submission__isnull=False
+    )
     if market is not None and traded.exists():
         if environment == kalshi_keys.DEMO:
             _pay_demo(row, market, now=now)

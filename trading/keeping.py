@@ -50,6 +50,7 @@ class Keeper:
         self._listen_to(found)
         now = self.now()
         stopping.cancel_stopped(now=now)
+        stopping.cancel_uncovered(now=now)
         sending.submit(order_ids=sending.unsent_real(now=now), now=now)
         reconciliation.doubt_lost_senders(now=now)
         reconciliation.tell_doubts(now=now)

@@ -41,6 +41,9 @@ from venues.words import dollars
 Books = tuple[int, int, int]  # a mark of an account's books: orders, fills, entries
 
 
+NO_TRIAL = "no trial order"
+
+
 class NotAllowed(Exception):
     """Keys may not be entered or proved here; the text says why and what to do."""
 
@@ -220,7 +223,7 @@ def trial(
 
 
 def _no_trial(says: str, fix: str) -> Step:
-    return Step(name=proof.TRIAL, ok=False, says=says, fix=fix)
+    return Step(name=NO_TRIAL, ok=False, says=says, fix=fix)
 
 
 def finish(
@@ -246,6 +249,10 @@ def finish(
         if ok and before is not None and still(account, venue) == before:
             known = {each.shard: ZERO for each in purses.of(account.pk) if each.venue == venue}
             _follow(risk, venue, {**known, **told}, now=now)
+            # Whatever came of a transfer that is not open: it is in these balances.
+            Transfer.objects.filter(account=account, absorbed_at__isnull=True).exclude(
+                state=Transfer.State.DONE
+            ).update(absorbed_at=now)
 
 
 def _follow(risk: RiskState, venue: str, told: Mapping[int, Decimal], *, now: datetime) -> None:

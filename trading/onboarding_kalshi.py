@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import connection, transaction
+from django.db.models import F
 
 from accounts import credentials, kalshi_keys
 from accounts.credentials import TAKEN, KeyTaken
@@ -83,10 +84,10 @@ def prove(*, account: Account, with_trial: bool, now: datetime) -> list[Step]:
     credential = onboarding.credential_of(account, VENUE)
     client = kalshi_of(credential)
     before = onboarding.still(account, VENUE)
+    figures = _figures(client, account)  # before the balance: that one may be older than this
     steps, money = kalshi.prove(client, key_id=credential.signer)
     if money is not None:
-        steps.append(_limits(client, credential))
-        steps.append(_figures(client, account))
+        steps += [_limits(client, credential), figures]
     if with_trial and money is not None and all(step.ok for step in steps):
         rich = [shard for shard, cash in money.by_shard.items() if cash >= ONE_CONTRACT]
         steps.append(
@@ -164,16 +165,18 @@ def _address(
     known = VenueCredential.objects.filter(
         venue=VENUE, environment=environment, signer__in=siblings, removed_at__isnull=True
     )
+    # By the credential that an account has now: what it left long ago is not its any more.
     traded = Order.objects.filter(
         venue=VENUE,
         reference__in=orders,
-        submission__credential__environment=environment,
         account__credentials__venue=VENUE,
+        account__credentials__environment=environment,
         account__credentials__removed_at__isnull=True,
+        submission__credential__address=F("account__credentials__address"),
     )
     if known.exclude(account=account).exists() or traded.exclude(account=account).exists():
         raise KeyTaken(TAKEN)
     mine = credentials.of(account, VENUE)
-    if mine is not None and (known.filter(account=account).exists() or traded.exists()):
+    if mine is not None and (known.exists() or traded.exists()):
         return mine.address
     return key_id

@@ -271,7 +271,7 @@ def lock_accounts(order_ids: Sequence[UUID]) -> None:
 
 def related() -> QuerySet[Order]:
     return Order.objects.select_for_update(of=("self",)).select_related(
-        "account", "whale", "outcome__market"
+        "account__risk", "whale", "outcome__market"
     )
 
 

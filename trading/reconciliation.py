@@ -18,6 +18,7 @@ from django.db.models import Q
 from accounts.models import Account
 from accounts.vault import VaultClosed
 from accounts.venues import open_real_venue
+from notifications.models import Event
 from notifications.services import record, record_once
 from risk.models import RiskState
 from trading import fills, orders
@@ -125,16 +126,26 @@ def _reconcile(account_orders: Sequence[Order], *, now: datetime) -> None:
 
 def _give_up_claim(order_id: UUID, report: OrderReport, *, now: datetime) -> None:
     """Hand an order to a person that is over at the venue, and of which more was claimed to be
-    filled than any fill ever told.
+    filled than any fill has told since.
     """
     if report.status not in (OrderStatus.CANCELED, OrderStatus.EXPIRED):
         return
     with transaction.atomic():
         orders.lock_accounts([order_id])
         order = orders.lock(order_id)
-        waited = order.sent_at is not None and now - order.sent_at > evidence.GIVE_UP
-        stuck = waited and S(order.state) in evidence.ACKNOWLEDGED and orders.is_short(order)
-        if stuck and S.MANUAL in NEXT[S(order.state)]:
+        if S(order.state) not in evidence.ACKNOWLEDGED or not orders.is_short(order):
+            return
+        seen = Event.objects.filter(kind="fills_missing", payload__order=str(order_id)).first()
+        if seen is None:
+            record(
+                kind="fills_missing",
+                account_id=order.account_id,
+                level="WARN",
+                sentence="An order is over, and its venue speaks of fills that it does not list.",
+                payload={"order": str(order_id)},
+                at=now,
+            )
+        elif now - seen.at > evidence.GIVE_UP and S.MANUAL in NEXT[S(order.state)]:
             _end(order, S.MANUAL, looks=0, now=now)
 
 

@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from accounts.models import Account
 from accounts.venues import kalshi_of, kalshi_public
-from notifications.services import record
+from notifications.services import record, record_once
 from risk.models import RiskState
 from trading import onboarding, purses
 from trading.models import Transfer
@@ -114,7 +114,7 @@ def _reserve(
     """Check the amount under the account's lock and store the row before anything is sent."""
     if source == destination or source not in SHARDS or destination not in SHARDS:
         raise CannotMove("Name two different shards.")
-    if not 0 < amount <= MOST or amount != amount.quantize(CENT):
+    if not amount.is_finite() or not 0 < amount <= MOST or amount != amount.quantize(CENT):
         raise CannotMove("Name an amount in dollars and cents.")
     with transaction.atomic():
         RiskState.objects.select_for_update().get(account=account)
@@ -140,7 +140,9 @@ def look_after(client: KalshiClient, account_id: UUID, *, now: datetime) -> None
     more for a while. A sender that died counts as one without an answer.
     """
     rows = Transfer.objects.filter(account_id=account_id).filter(
-        Q(state__in=OPEN) | Q(state__in=[S.REFUSED, S.UNDECIDED], ended_at__gt=now - LATE)
+        Q(state__in=OPEN)
+        | Q(state=S.UNDECIDED, absorbed_at__isnull=True)
+        | Q(state=S.REFUSED, ended_at__gt=now - LATE)
     )
     _decide(client, list(rows), now=now)
 
@@ -149,7 +151,8 @@ def _decide(client: KalshiClient, rows: list[Transfer], *, now: datetime) -> Non
     if not rows:
         return
     try:
-        told, as_of = client.portfolio.transfers(), client.as_of()
+        told = client.portfolio.transfers({str(row.pk) for row in rows})
+        as_of = client.as_of()
     except Unreadable as problem:
         for row in rows:
             _give_up(row, f"Kalshi's list cannot be read: {problem}", now=now)
@@ -160,7 +163,7 @@ def _decide(client: KalshiClient, rows: list[Transfer], *, now: datetime) -> Non
         if found is not None and found.is_complete:
             _end(row.pk, S.DONE, _differs(row, found), now=now)
         elif found is not None:
-            _give_up(row, "Kalshi has taken it, and has not done it yet.", now=now)
+            _wait_for(row, now=now)
         elif now > late + MARGIN and as_of is not None and as_of > late + MARGIN:
             if row.state in OPEN:
                 _end(row.pk, S.REFUSED, "Kalshi has no such transfer.", now=now)
@@ -174,6 +177,22 @@ def _differs(row: Transfer, found: Moved) -> str:
     return (
         "" if (found.amount, found.source, found.destination) == asked else f"Kalshi says {found}"
     )
+
+
+def _wait_for(row: Transfer, *, now: datetime) -> None:
+    """Keep a transfer open, and its cash held, that the exchange has taken and not done."""
+    if row.state == S.SENDING:
+        _end(row.pk, S.UNKNOWN, "Kalshi has taken it, and has not done it yet.", now=now)
+    if now - row.at > GIVE_UP:
+        record_once(
+            about="transfer",
+            kind="transfer_slow",
+            account_id=row.account_id,
+            level="ACT",
+            sentence=f"Kalshi has not done a transfer for {GIVE_UP.seconds // 60} minutes. Ask it.",
+            payload={"transfer": str(row.pk)},
+            at=now,
+        )
 
 
 def _give_up(row: Transfer, why: str, *, now: datetime) -> None:
@@ -192,16 +211,17 @@ def _end(key: UUID, state: S, says: str, *, now: datetime) -> Transfer:
         was_over = row.state not in OPEN
         if row.state in (state, S.DONE) or (was_over and state != S.DONE):
             return row
+        strange = state == S.DONE and bool(says)
         row.state, row.says = state, says[:500]
         row.ended_at = None if state in OPEN else now
         row.save(update_fields=["state", "says", "ended_at"])
-        if state == S.DONE:
+        if state == S.DONE and row.absorbed_at is None:
             purses.add(row.account_id, VENUE, row.source, -row.amount)
             purses.add(row.account_id, VENUE, row.destination, row.amount)
         record(
             kind=f"transfer_{state.lower()}",
             account_id=row.account_id,
-            level="INFO" if state in (S.DONE, S.REFUSED) and not was_over and not says else "ACT",
+            level="ACT" if was_over or state in (S.UNKNOWN, S.UNDECIDED) or strange else "INFO",
             sentence=words(row),
             payload={"transfer": str(row.pk)},
             by=row.by,

@@ -87,6 +87,7 @@ def after_money_moved(risk: RiskState, *, now: datetime) -> None:
     worth = exposure.worth_of([risk.account_id], now=now).get(risk.account_id, ZERO)
     risk.equity = risk.cash + worth
     risk.high_water = max(risk.high_water, risk.equity)
+    risk.is_strained = risk.is_strained and risk.cash < risk.reserved
     risk.save()
     rows(
         DRAW,

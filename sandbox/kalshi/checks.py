@@ -32,11 +32,13 @@ def client_id(exchange: "Exchange", member: Member, client_id: str) -> None:
         raise refusals.already_exists()
 
 
-def reduces(exchange: "Exchange", member: Member, asked: "Placing") -> None:
+def room_to_reduce(member: Member, asked: "Placing") -> Decimal:
+    """Return how many contracts an order may take that may only reduce what is held."""
     held = member.positions[asked.ticker].count if asked.ticker in member.positions else ZERO
     room = -held if asked.side is Side.BID else held
-    if asked.reduce_only and room < asked.count:
+    if room <= 0:
         raise refusals.nested(400, "invalid_order", details="reduce only", service="")
+    return min(room, asked.count)
 
 
 def crossing(

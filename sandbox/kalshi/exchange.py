@@ -95,7 +95,8 @@ class Exchange:
         if not market.on_grid(asked.price):
             raise refusals.invalid_price()
         order = self._new_order(member, market, asked, now=now)
-        checks.reduces(self, member, asked)
+        if asked.reduce_only:
+            order.initial = order.remaining = checks.room_to_reduce(member, asked)
         # The house has money without end, and too many orders to count at each of them.
         if not member.invented and not affords(self.markets, member, order):
             raise refusals.insufficient_balance()

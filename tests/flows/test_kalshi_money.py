@@ -30,6 +30,7 @@ from trading import (
     portfolio,
     sending,
     settlement,
+    stopping,
 )
 from trading.closing import close_position
 from trading.keeping import Keeper
@@ -42,6 +43,7 @@ from venues.kalshi.portfolio import Portfolio
 from venues.kalshi.reports import balance
 from venues.reading import BadMessage
 from venues.secrets import Secret
+from venues.types import Side
 from whales.models import Follow
 
 D = Decimal
@@ -100,9 +102,10 @@ class TestSilence:
         Order.objects.filter(pk=order.pk).update(claimed_shares=8, state="CANCEL_PENDING")
         live.venue.exchange.cancel("alice", order.reference, now=live.now)
 
-        live.reconcile(live.now + timedelta(minutes=5))
+        live.reconcile(live.now + timedelta(minutes=50))
         assert live.order().state == "CANCEL_PENDING"
-        live.reconcile(live.now + timedelta(minutes=20))
+        assert Event.objects.filter(kind="fills_missing").count() == 1
+        live.reconcile(live.now + timedelta(minutes=66))
 
         assert live.order().state == "MANUAL"
         assert Event.objects.filter(kind="order_manual", level="ACT").count() == 1
@@ -115,6 +118,55 @@ class TestSilence:
 
         assert live.order().state == "CANCELED"
         assert RiskState.objects.get(account=live.account).reserved == 0
+
+
+class TestSalesOfWhatIsGone:
+    def resting_sale(self, live: KalshiLive) -> Order:
+        """Hold 20 YES, let a sale of them rest, and let them meet 20 NO."""
+        live.offer("0.53", "20.00")
+        live.place("0.55", "20")
+        sale = live.place("0.90", "20", side=Side.SELL)
+        live.offer("0.60", "20.00", side="bid")
+        live.place("0.41", "20", token=f"{HOME}:no")
+        assert not Position.objects.filter(closed_at__isnull=True).exists()
+        return live.order(sale.pk)
+
+    def test_a_sale_that_nothing_covers_any_more_is_taken_back(self, live):
+        sale = self.resting_sale(live)
+        assert sale.state == "LIVE"
+
+        stopping.cancel_uncovered(now=live.now)
+
+        assert live.order(sale.pk).state == "CANCELED"
+        assert live.member.resting() == []
+        assert stopping.cancel_uncovered(now=live.now) == []
+        live.judge()
+        assert_invariants()
+
+    def test_a_sale_that_is_covered_stays(self, live):
+        live.offer("0.53", "20.00")
+        live.place("0.55", "20")
+        live.place("0.90", "20", side=Side.SELL)
+
+        assert stopping.cancel_uncovered(now=live.now) == []
+
+    def test_what_it_took_before_is_booked_though_all_cash_is_held(self, live):
+        sale = self.resting_sale(live)
+        state = RiskState.objects.get(account=live.account)
+        RiskState.objects.filter(pk=state.pk).update(reserved=state.cash)
+        live.offer("0.90", "20.00", side="bid")
+
+        live.reconcile()
+
+        assert live.order(sale.pk).state == "FILLED"
+        (left,) = Position.objects.filter(closed_at__isnull=True)
+        assert (left.outcome.token, left.shares) == (f"{HOME}:no", 20)
+        assert RiskState.objects.get(pk=state.pk).is_strained
+        assert Event.objects.filter(kind="cash_short", level="ACT").count() == 1
+        live.judge()
+        RiskState.objects.filter(pk=state.pk).update(reserved=0)
+        denied = live.place("0.55", "1")
+        assert "took more than was free" in denied.reason
 
 
 class TestTwoPlaces:
@@ -245,6 +297,21 @@ class TestKeys:
         with pytest.raises(KeyTaken):
             live.enter(second, name="new")
 
+    def test_going_back_to_an_older_account_is_refused_while_the_newer_has_anything_open(
+        self, live
+    ):
+        live.offer("0.53", "20.00")
+        live.place("0.55", "20")
+        live.venue.order("alice", "ask", "0.53", "20.00")
+        Position.objects.update(closed_at=live.now, shares=0, cost=0, confirmed_shares=0)
+        live.enter(name="bob")
+        onboarding_kalshi.prove(account=live.account, with_trial=False, now=live.now)
+        assert credentials.of(live.account, "kalshi").address == "key-bob"
+        live.intend("0.30", "5")
+
+        with pytest.raises(NotAllowed, match="open"):
+            live.enter(name="alice")
+
     def rotate(self, live: KalshiLive) -> None:
         """Delete the key at Kalshi, and make another one of the same account there."""
         keys = live.venue.kalshi.keys
@@ -301,7 +368,7 @@ class TestKeys:
         live.offer("0.53")
         live.place("0.55", "20")
         cash = RiskState.objects.get(account=live.account).cash
-        lag(live, 3)
+        lag(live, 4)
         live.member.cash[SHARD] += D(11)  # as a balance that has not heard of the fill
 
         steps = live.prove()
@@ -325,7 +392,7 @@ class TestKeys:
 
         steps = live.prove(with_trial=True)
 
-        assert "No market is known" in steps["trial order"].says
+        assert "No market is known" in steps["no trial order"].says
         assert live.posts() == 0
         assert credentials.of(live.account, "kalshi").verified_at is not None
 
@@ -348,7 +415,9 @@ def pem():
 
 
 class TestFeesAndTerms:
-    def test_nothing_is_ordered_where_the_fees_are_unknown(self, live):
+    def test_nothing_is_bought_where_the_fees_are_unknown_and_what_rests_can_be_taken_back(
+        self, live
+    ):
         row = live.venue.call("", "GET", "/series/KXNBAGAME").json()
         row["series"]["fee_type"] = "flat"
 
@@ -359,12 +428,17 @@ class TestFeesAndTerms:
             def contracts(self, tickers):
                 return []
 
+        rests = live.place("0.55", "20")
+        made = live.intend("0.55", "20")
         kalshi_catalogue.sync(Public(), ["KXNBAGAME"], now=live.now)
 
-        assert Market.objects.get(external_id=HOME).terms is None
-        order = live.place("0.55", "20")
-        assert (order.state, live.posts()) == ("DENIED", 0)
-        assert "not known yet" in order.reason
+        sending.submit(order_ids=[made], now=live.now)
+
+        assert live.order(made).state == "DENIED"
+        assert "What this market charges is not known" in live.order(made).reason
+        orders.cancel(order_id=rests.pk, by="ana", now=live.now)  # but it can be taken back
+        assert live.order(rests.pk).state == "CANCELED"
+        assert live.member.resting() == []
 
     def test_a_dead_cache_stops_no_order(self, live, settings):
         settings.CACHES = {

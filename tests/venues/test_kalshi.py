@@ -143,6 +143,18 @@ class TestClock:
         with pytest.raises(ClockOff):
             clock.check()
 
+    def test_a_clock_that_was_put_right_signs_again_at_once(self):
+        clock = ServerClock()
+        wrong = NOW + timedelta(hours=1)
+        told = {"date": format_datetime(NOW, usegmt=True)}
+        clock.hear(told, sent=wrong, received=wrong)
+        with pytest.raises(ClockOff):
+            clock.check()
+
+        clock.hear(told, sent=NOW, received=NOW)
+
+        clock.check()
+
     def test_an_answer_that_somebody_kept_teaches_nothing(self):
         clock = ServerClock()
         clock.hear(
@@ -286,6 +298,9 @@ def test_an_order_may_meet_the_dearest_fee_of_its_life():
     assert dearest(now, [late], series=now, until=until).rate == D("0.035")
     back = FeeChange(kind=None, multiplier=None, at=NOW + timedelta(hours=1))
     assert dearest(free, [back], series=now, until=until).rate == D("0.035")
+    unknown = FeeChange(kind=None, multiplier=None, at=NOW + timedelta(hours=1), is_known=False)
+    assert dearest(now, [unknown], series=now, until=until) is None
+    assert dearest(now, [unknown], series=now, until=NOW) == now
 
 
 def test_the_rules_of_a_contract_have_a_hash_that_follows_every_word():
@@ -359,7 +374,7 @@ class TestRequests:
                 destination=3,
                 not_after=at + timedelta(hours=1),
             )
-            book.transfers(), book.order_ids()
+            book.transfers({"x"}), book.order_ids()
             public.series("KXNBAGAME"), public.events("KXNBAGAME"), public.market(HOME)
             public.contracts([HOME, AWAY]), public.books([HOME, AWAY], at=at)
             public.trades(HOME, since=at), public.shards(), public.hours(now=at)

@@ -322,7 +322,25 @@ class TestMoney:
         live.venue.clock.move(timedelta(minutes=21))
         assert all(step.ok for step in live.prove().values())
         assert self.shards(live) == live.member.cash
+        # The list says now that it was moved: the books have that by the balances already.
+        assert self.look(live, live.now) == "UNDECIDED"
+        Transfer.objects.update(absorbed_at=None)
+        Transfer.objects.update(absorbed_at=live.now, state="REFUSED", ended_at=live.now)
+        assert self.look(live, live.now) == "DONE"
+        assert self.shards(live) == live.member.cash
         assert_invariants()
+
+    def test_a_transfer_that_takes_long_stays_held_and_is_told(self, live):
+        live.venue.exchange.rules = Rules(maintenance=False, transfer_time=timedelta(hours=1))
+        self.move(live)
+        live.venue.clock.move(timedelta(minutes=20))
+
+        assert self.look(live, live.now) == "UNKNOWN"
+        assert self.look(live, live.now) == "UNKNOWN"
+
+        assert Event.objects.filter(kind="transfer_slow", level="ACT").count() == 1
+        free = {each.shard: each.free for each in purses.of(live.account.pk)}
+        assert free == {0: 60, 3: 1000}
 
     def test_a_shard_that_moves_no_cash_is_told_before_anything_is_sent(self, live):
         status = live.venue.call("", "GET", "/exchange/status").json()

@@ -101,7 +101,7 @@ class Transfer(models.Model):
         DONE = "DONE"
         REFUSED = "REFUSED"
         UNKNOWN = "UNKNOWN"
-        UNDECIDED = "UNDECIDED"  # other money moved too: the balances alone could not say
+        UNDECIDED = "UNDECIDED"  # the exchange's list could not be read for long
 
     id = models.UUIDField(primary_key=True, editable=False)
     account = models.ForeignKey(
@@ -115,6 +115,9 @@ class Transfer(models.Model):
     by = models.CharField(max_length=150)
     at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
+    absorbed_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the books followed the balances, whatever came of it"
+    )
 
     class Meta:
         constraints = [

@@ -95,7 +95,10 @@ class ServerClock:
         ahead, behind = sent - (told + timedelta(seconds=1)), told - received
         with self._lock:
             # Each answer proves a least difference; the largest of the last ones is the nearest.
-            self._proved = [each for each in self._proved if received - each[0] < KNOWN_FOR]
+            # A clock that was put right makes what it said before worthless.
+            was_put_back = self._at is not None and received < self._at
+            kept = [] if was_put_back else self._proved
+            self._proved = [each for each in kept if received - each[0] < KNOWN_FOR]
             self._proved.append((received, max(ahead, behind, timedelta(0))))
             self._skew, self._at = max(skew for _, skew in self._proved), received
 

@@ -26,6 +26,7 @@ PAGES = 100
 PAGE = 1000
 NOT_THERE = 404
 DENIED = (401, 403)
+CLOCK = "header_timestamp_expired"  # which is no fault of the key
 STATUS = "/exchange/status"
 
 Row = dict[str, Any]
@@ -161,7 +162,9 @@ class Calls:
             raise _Passing(f"status {answer.status_code}")
         if not answer.is_success:
             words = code_of(answer.content)[1]
-            kind = KeyRefused if answer.status_code in DENIED else Unreadable
+            code, _ = code_of(answer.content)
+            is_denied = answer.status_code in DENIED and code not in ("", CLOCK)
+            kind = KeyRefused if is_denied else Unreadable
             raise kind(words or f"{path}: status {answer.status_code}")
         if len(answer.content) > BODY:
             raise Unreadable(f"{path} answers with over {BODY:,} bytes")

@@ -142,13 +142,15 @@ class KalshiClient:
             reference = found.reference
             if not reference:
                 return found  # nobody knows it there: its silence is for others to judge
-        shard = terms_of(request).shard
+        # Whatever became unknown of its market, an order can be taken back.
+        shard = request.terms.shard if request.terms else None
+        where = {} if shard is None else {"exchange_index": shard}
         answer = self._calls.write(
             "DELETE",
             f"{ORDERS}/{reference}",
             like=f"{ORDERS}/{{}}",
-            shard=shard,
-            asked={"exchange_index": shard, "market_ticker": split(request.token)[0]},
+            shard=shard or 0,
+            asked={**where, "market_ticker": split(request.token)[0]},
         )
         reduced = answers.cancelled(answer.status_code, answer.content)
         report = self.get_order_status(replace(request, reference=reference), now=now)
@@ -157,7 +159,7 @@ class KalshiClient:
         claimed = report.claimed
         if report.status not in (OrderStatus.CANCELED, OrderStatus.EXPIRED):
             # Reads lag behind writes: what was taken back says how much was filled before.
-            claimed = max(claimed, count_of(request, terms_of(request)) - reduced)
+            claimed = max(claimed, money.floor_shares(request.shares) - reduced)
         return replace(
             report,
             status=OrderStatus.CANCELED,

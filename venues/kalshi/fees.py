@@ -49,6 +49,7 @@ class FeeChange:
     kind: FeeType | None
     multiplier: Decimal | None
     at: datetime
+    is_known: bool = True  # whether anybody knows their formula
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +87,16 @@ def charge(
 
 def dearest(
     now: FeeTerms, changes: Iterable[FeeChange], *, series: FeeTerms, until: datetime
-) -> FeeTerms:
+) -> FeeTerms | None:
     """Return the dearest taker terms that hold from now to a time: what an order may have to pay
-    that rests so long. A change to nothing means the terms of the series again.
+    that rests so long; None where some are not known. A change to nothing means the terms of the
+    series again.
     """
     found = now
     for change in changes:
         if change.at <= until:
+            if not change.is_known:
+                return None
             multiplier = series.multiplier if change.multiplier is None else change.multiplier
             later = FeeTerms(kind=change.kind or series.kind, multiplier=multiplier)
             found = max(found, later, key=lambda each: each.rate)

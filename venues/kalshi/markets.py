@@ -83,6 +83,7 @@ class Event:
     contracts: tuple[Contract, ...]
     kind: FeeType | None  # fees of its own, before those of its series
     multiplier: Decimal | None
+    has_known_fees: bool = True
 
     @property
     def league(self) -> str:
@@ -95,7 +96,10 @@ class Event:
         ids = {each.team_id for each in self.contracts}
         return len(codes) == len(ids) == len(self.contracts) == 2 and None not in codes
 
-    def fees(self, series: "Series") -> FeeTerms:
+    def fees(self, series: "Series") -> FeeTerms | None:
+        """Return its fees now; None where nobody knows their formula."""
+        if not self.has_known_fees:
+            return None
         return FeeTerms(
             kind=self.kind or series.fees.kind,
             multiplier=series.fees.multiplier if self.multiplier is None else self.multiplier,
@@ -189,6 +193,7 @@ def _value(row: Row) -> Decimal | None:
 
 def event(row: Row, contracts: list[Row]) -> Event:
     """Parse one event with its markets."""
+    kind, known = _fees(row.get("fee_type_override"))
     return Event(
         ticker=text(row, "event_ticker", most=120),
         series=text(row, "series_ticker", most=120)
@@ -196,8 +201,9 @@ def event(row: Row, contracts: list[Row]) -> Event:
         else text(row, "event_ticker", most=120).partition("-")[0],
         title=clean(row.get("title"), most=300),
         contracts=tuple(contract(each) for each in contracts),
-        kind=fee_type(row.get("fee_type_override")),
+        kind=kind,
         multiplier=optional(row, "fee_multiplier_override"),
+        has_known_fees=known,
     )
 
 
@@ -218,11 +224,21 @@ def fee_change(row: Row) -> tuple[str, FeeChange]:
     """Parse a change of fees; returns the event or the series that it is of, and the change."""
     is_event = bool(row.get("event_ticker"))
     end = "_override" if is_event else ""
+    kind, known = _fees(row.get(f"fee_type{end}"))
     return text(row, "event_ticker" if is_event else "series_ticker", most=120), FeeChange(
-        kind=fee_type(row.get(f"fee_type{end}")),
+        kind=kind,
         multiplier=optional(row, f"fee_multiplier{end}"),
         at=moment(row.get("scheduled_ts"), "scheduled_ts"),
+        is_known=known,
     )
+
+
+def _fees(value: Any) -> tuple[FeeType | None, bool]:
+    """Return a kind of fees, and whether it is known."""
+    try:
+        return fee_type(value), True
+    except UnknownFees:
+        return None, False
 
 
 class UnknownFees(BadMessage):

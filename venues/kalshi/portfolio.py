@@ -1,7 +1,7 @@
 """What a Kalshi account has: cash by shard, positions, settlements, keys, limits; moving cash."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -113,13 +113,13 @@ class Portfolio:
         )
         answers.moved(answer.status_code, answer.content)
 
-    def transfers(self) -> dict[str, Moved]:
+    def transfers(self, keys: Collection[str]) -> dict[str, Moved]:
         """Return transfers by the key that they were asked for with. Raises Unreadable."""
         rows = self._calls.pages(f"{TRANSFER}s", "transfers", limit=500)
         return {
             str(row["client_transfer_id"]): _read(_moved, row)
             for row in rows
-            if row.get("client_transfer_id")
+            if row.get("client_transfer_id") in keys
         }
 
 

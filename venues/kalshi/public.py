@@ -98,9 +98,7 @@ class Public:
         return _readable(rows, markets.milestone)
 
     def fee_changes(self, series: str) -> list[tuple[str, FeeChange]]:
-        """Return announced changes of a series and of its events, by what they are of. Raises
-        UnknownFees too: fees that will be unknown are unknown.
-        """
+        """Return announced changes of a series and of its events, by what they are of."""
         asked = {"series_ticker": series}
         answer = self._calls.get("/series/fee_changes", asked)
         rows = answer.get("series_fee_change_arr") if isinstance(answer, Mapping) else None

@@ -36,13 +36,13 @@ class Stream(Listener):
     """A signed connection: it needs a key even for what everybody may read."""
 
     ping_text = ""
-    needs_answers = False  # a command that was refused would leave it deaf
 
     def __init__(
         self, url: str, *, keys: Keys, now: Clock, clock: ServerClock, **options: float
     ) -> None:
         super().__init__(url, **options)
         self._path, self._keys, self._now, self._clock = urlsplit(url).path, keys, now, clock
+        self.needs: set[int] = set()  # numbers of commands whose refusal would leave it deaf
 
     def headers(self) -> dict[str, str]:
         self._clock.check()  # as far as REST has heard of it
@@ -74,7 +74,7 @@ class Stream(Listener):
         found = row.get("msg")
         code = found.get("code") if isinstance(found, Mapping) else None
         log.warning("Kalshi's %s says %s", self.name, str(found)[:200])
-        if code in TERMINAL or self.needs_answers:
+        if code in TERMINAL or row.get("id") in self.needs:
             self.hang_up()
 
 
@@ -114,7 +114,6 @@ class BookPush(Stream):
     """Books of the markets that are wanted, each from a whole one and the changes after it."""
 
     name = "book stream of Kalshi"
-    needs_answers = True
 
     def __init__(self, url: str, **options: Any) -> None:
         super().__init__(url, **options)
@@ -223,6 +222,8 @@ class BookPush(Stream):
 
     def _update(self, sid: int, action: str, tickers: Collection[str]) -> None:
         self._number += 1
+        if action == "get_snapshot":
+            self.needs.add(self._number)
         self.say(
             command(
                 self._number,
