@@ -235,7 +235,7 @@ def test_when_everything_is_stopped_nothing_is_tried_or_redeemed(live: LiveWorld
     steps = onboarding_polymarket.prove(account=live.accounts[0], with_trial=True, now=live.now)
 
     assert not Redemption.objects.exclude(sent_at=None).exists()
-    assert "stopped" in next(step.says for step in steps if step.name == "trial order")
+    assert "stopped" in next(step.says for step in steps if step.name == "no trial order")
     assert live.posts() == 1
 
 

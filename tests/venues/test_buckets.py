@@ -3,13 +3,16 @@
 import threading
 import time
 import uuid
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
+import httpx
 import pytest
 from django.conf import settings
 
 from tests.venues import kalshi
 from venues.buckets import Bucket, SharedBuckets
-from venues.errors import NotSent
+from venues.errors import NotSent, Refused
 from venues.kalshi.limits import BALANCE, CANCEL, ORDER, Tier, tier
 from venues.reading import BadMessage
 
@@ -123,7 +126,7 @@ def test_a_tier_that_makes_no_sense_is_an_error():
         tier({"usage_tier": "basic"}, {})
 
 
-def test_a_client_spends_the_tokens_of_its_own_account(monkeypatch):
+def test_a_client_spends_the_tokens_of_its_own_account():
     spent: list[tuple[str, str, int]] = []
 
     class Noting:
@@ -136,16 +139,12 @@ def test_a_client_spends_the_tokens_of_its_own_account(monkeypatch):
         def pause(self, what, *, seconds):
             return
 
-    import httpx
+    def answer(request: httpx.Request) -> httpx.Response:
+        refusal = {"error": {"code": "insufficient_balance"}}
+        date = {"date": format_datetime(datetime.now(UTC), usegmt=True)}
+        return httpx.Response(400, json=refusal, headers=date)
 
-    answer = {"error": {"code": "insufficient_balance"}}
-    http = httpx.Client(
-        transport=httpx.MockTransport(lambda request: httpx.Response(400, json=answer))
-    )
-    from datetime import UTC, datetime
-
-    from venues.errors import Refused
-
+    http = httpx.Client(transport=httpx.MockTransport(answer))
     venue = kalshi.client(
         "http://kalshi", now=lambda: datetime.now(UTC), http=http, buckets=Noting()
     )

@@ -201,4 +201,4 @@ def test_without_a_right_key_the_vault_stays_shut(settings, keys):
     settings.CREDENTIAL_KEYS = keys
 
     with pytest.raises(VaultClosed, match="rotate_credentials --new-key"):
-        vault.seal({"a": "b"}, bound_to="x")
+        vault.seal({"a": Secret("b")}, bound_to="x")
