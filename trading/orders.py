@@ -270,8 +270,10 @@ def lock_accounts(order_ids: Sequence[UUID]) -> None:
 
 
 def related() -> QuerySet[Order]:
-    return Order.objects.select_for_update(of=("self",)).select_related(
-        "account__risk", "whale", "outcome__market"
+    return (
+        Order.objects.select_for_update(of=("self",))
+        .select_related("account", "whale", "outcome__market")
+        .defer("outcome__market__rules")  # long, and nobody's business here
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Count, F
+from django.db.models import F
 
 from markets.models import Market
 from markets.queries import rows
@@ -41,6 +41,12 @@ SELECT p.account_id, p.venue, p.shard, p.cash, p.told, p.told_at,
  WHERE p.account_id = ANY(%(accounts)s::uuid[])
  ORDER BY p.account_id, p.venue, p.shard
 """
+PLACES = """
+SELECT rs.account_id, rs.is_strained,
+       (SELECT count(*) FROM risk_purse p WHERE p.account_id = rs.account_id) AS count
+  FROM risk_riskstate rs WHERE rs.account_id = ANY(%(accounts)s::uuid[])
+"""
+STRAINED = "A venue took more than was free; nothing is bought until the cash is there."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,16 +114,19 @@ def short(found: Sequence[Order]) -> dict[UUID, str]:
     What all of them hold is counted, their own part too.
     """
     real = [each for each in found if each.mode != "PAPER" and each.side == Side.BUY]
-    split = _with_several([each.account_id for each in real]) if real else set()
-    # Where all cash lies in one place the account's own limit says it already.
-    real = [each for each in real if each.account_id in split]
     if not real:
         return {}
+    ids = {"accounts": list({each.account_id for each in real})}
+    places = {row["account_id"]: row for row in rows(PLACES, ids)}
+    refused = {each.pk: STRAINED for each in real if places[each.account_id]["is_strained"]}
+    # Where all cash lies in one place the account's own limit says the rest already.
+    real = [each for each in real if places[each.account_id]["count"] > 1]
+    if not real:
+        return refused
     free = {
         (row["account_id"], row["venue"], row["shard"]): (row["cash"], row["cash"] - row["held"])
-        for row in rows(FREE, {"accounts": list({each.account_id for each in real})})
+        for row in rows(FREE, ids)
     }
-    refused: dict[UUID, str] = {}
     for order in real:
         market = order.outcome.market
         key = (order.account_id, market.venue, market.shard)
@@ -130,13 +139,3 @@ def short(found: Sequence[Order]) -> dict[UUID, str]:
             )
             free[key] = (cash, left + order.worst_cost)
     return refused
-
-
-def _with_several(account_ids: Sequence[UUID]) -> set[UUID]:
-    several = (
-        Purse.objects.filter(account__in=set(account_ids))
-        .values("account_id")
-        .annotate(places=Count("pk"))
-        .filter(places__gt=1)
-    )
-    return {row["account_id"] for row in several}

@@ -232,8 +232,6 @@ def _refusal_now(
         return "This market is closed."
     if entry and order.venue == "kalshi" and order.outcome.market.fee_rate is None:
         return "What this market charges is not known, so nothing is bought there."
-    if entry and order.mode != PAPER and order.account.risk.is_strained:
-        return "A venue took more than was free; nothing is bought until the cash is there."
     if entry and trips:
         return "A breaker opened before this order was sent."
     return ""
