@@ -270,10 +270,8 @@ def lock_accounts(order_ids: Sequence[UUID]) -> None:
 
 
 def related() -> QuerySet[Order]:
-    return (
-        Order.objects.select_for_update(of=("self",))
-        .select_related("account", "whale", "outcome__market")
-        .defer("outcome__market__rules")  # long, and nobody's business here
+    return Order.objects.select_for_update(of=("self",)).select_related(
+        "account__risk", "whale", "outcome__market"
     )
 
 
