@@ -104,9 +104,17 @@ def _reconcile(account_orders: Sequence[Order], *, now: datetime) -> None:
             over={str(order.pk) for order in asked if order.state in FINAL},
             now=now,
         )
-        healthy = any(
-            report.status is OrderStatus.GONE for report in reports.values()
-        ) and venue.is_healthy([orders.request_for(order) for order in asked])
+        silent = [
+            orders.request_for(order)
+            for order in asked
+            if order.state not in FINAL and _is_gone(reports.get(str(order.pk)))
+        ]
+        healthy = bool(silent) and venue.is_healthy(silent)
+        if healthy:
+            # Only what is read after the venue was found well, and its reads fresh, is silence.
+            for each in silent:
+                del reports[each.client_order_id]
+            reports |= venue.get_order_statuses(silent, now=now)
     except (VenueError, VaultClosed) as problem:
         log.warning("The orders of %s cannot be asked after: %s", first.account, problem)
         return
@@ -122,6 +130,10 @@ def _reconcile(account_orders: Sequence[Order], *, now: datetime) -> None:
             elif order.state not in (*FINAL, S.MANUAL) and healthy:
                 _note_absence(order.pk, report, now=now)
             _tell_slow(order, now=now)
+
+
+def _is_gone(report: OrderReport | None) -> bool:
+    return report is not None and report.status is OrderStatus.GONE
 
 
 def _give_up_claim(order_id: UUID, report: OrderReport, *, now: datetime) -> None:

@@ -151,8 +151,8 @@ def _decide(client: KalshiClient, rows: list[Transfer], *, now: datetime) -> Non
     if not rows:
         return
     try:
+        as_of = client.as_of()  # first: the list is at least as new as this
         told = client.portfolio.transfers({str(row.pk) for row in rows})
-        as_of = client.as_of()
     except Unreadable as problem:
         for row in rows:
             _give_up(row, f"Kalshi's list cannot be read: {problem}", now=now)
