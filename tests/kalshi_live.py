@@ -20,7 +20,7 @@ from risk.models import Purse, RiskState
 from sandbox.clock import Clock
 from sandbox.court import Calls
 from sandbox.failing import Faults
-from sandbox.faults import Rule
+from sandbox.faults import Kind, Rule
 from sandbox.kalshi.exchange import Rules
 from sandbox.log import EventLog
 from sandbox.oracle import Oracle
@@ -41,6 +41,7 @@ from venues.types import OrderKind, Side
 
 ORDERS = "/trade-api/v2/portfolio/events/orders"
 PEM = private_pem(RSA_KEY)
+CREATE, FILLS = "POST /portfolio/events/orders", "GET /portfolio/fills"
 
 
 class HandClock(Clock):
@@ -216,3 +217,17 @@ def to(url: str) -> dict[str, object]:
         "KALSHI_DEMO_WS_URL": socket,
         "VENUE_RETRY_SECONDS": 0.01,
     }
+
+
+def rules(dedup: str = "burned", **more) -> Rules:
+    return Rules(dedup=dedup, maintenance=False, **more)
+
+
+def fault(do: Kind, endpoint: str = CREATE, **more) -> Rule:
+    more.setdefault("nth", 1)
+    return Rule(venue="kalshi", endpoint=endpoint, kind=do, **more)
+
+
+def faults_of(live: KalshiLive) -> list[Rule]:
+    """Return the script of the running exchange, to add to."""
+    return live.faults._rules

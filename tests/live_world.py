@@ -12,6 +12,7 @@ from django.test import override_settings
 
 from accounts import credentials
 from accounts.models import Account
+from markets import resolutions
 from markets.models import Market, Outcome
 from risk.models import RiskState
 from sandbox.court import Calls
@@ -190,6 +191,24 @@ def bet(live: LiveWorld, wallet: Wallet, *, price: str, shares: str, token: str 
             created_at=live.now,
         ),
         now=live.now,
+    )
+
+
+def won(live: LiveWorld, payout: str = "1") -> None:
+    """Let the account hold confirmed shares of a market that then pays."""
+    live.venue.quote(YES, "0.53", "5000")
+    live.copy()
+    live.reconcile()
+    live.pass_time(15)
+    live.reconcile()
+    first = Decimal(payout)
+    market = live.venue.market
+    live.venue.exchange.resolve(market.condition, (first, 1 - first), now=live.now)
+    resolutions.resolve(
+        market=Market.objects.get(),
+        payouts={market.tokens[0]: first, market.tokens[1]: 1 - first},
+        source="test",
+        resolved_at=live.now,
     )
 
 

@@ -7,15 +7,13 @@ import pytest
 
 from accounts.venues import kalshi_of
 from risk.models import RiskState
-from sandbox.faults import Kind, Rule
-from sandbox.kalshi.exchange import Rules
-from tests.kalshi_live import KalshiLive, kalshi_live
+from sandbox.faults import Kind
+from tests.kalshi_live import FILLS, KalshiLive, fault, faults_of, kalshi_live, rules
 from tests.world import assert_invariants
 from trading import orders, sending
 from venues.types import OrderKind
 
 D = Decimal
-CREATE, FILLS = "POST /portfolio/events/orders", "GET /portfolio/fills"
 IOC = OrderKind.FAK
 BOTH = pytest.mark.parametrize("dedup", ["burned", "open_only"])
 
@@ -30,20 +28,6 @@ def now() -> datetime:
 def live(transactional_db, now):
     with kalshi_live(now) as made:
         yield made
-
-
-def rules(dedup: str = "burned", **more) -> Rules:
-    return Rules(dedup=dedup, maintenance=False, **more)
-
-
-def fault(do: Kind, endpoint: str = CREATE, **more) -> Rule:
-    more.setdefault("nth", 1)
-    return Rule(venue="kalshi", endpoint=endpoint, kind=do, **more)
-
-
-def faults_of(live: KalshiLive) -> list[Rule]:
-    """Return the script of the running exchange, to add to."""
-    return live.faults._rules
 
 
 @BOTH

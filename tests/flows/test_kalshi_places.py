@@ -12,10 +12,9 @@ from accounts.limits import shared_buckets
 from accounts.venues import kalshi_of
 from notifications.models import Event
 from risk.models import KillSwitch, Purse, RiskState
-from sandbox.faults import Kind, Rule
+from sandbox.faults import Kind
 from sandbox.kalshi import life
-from sandbox.kalshi.exchange import Rules
-from tests.kalshi_live import KalshiLive, kalshi_live
+from tests.kalshi_live import KalshiLive, fault, faults_of, kalshi_live, rules
 from tests.sandbox.kalshi_world import HOME, SHARD
 from tests.venues.test_stream import until
 from tests.world import assert_invariants
@@ -27,7 +26,6 @@ from venues.kalshi.client import shard_pause
 from venues.types import OrderKind
 
 D = Decimal
-CREATE, FILLS = "POST /portfolio/events/orders", "GET /portfolio/fills"
 IOC = OrderKind.FAK
 BOTH = pytest.mark.parametrize("dedup", ["burned", "open_only"])
 
@@ -42,20 +40,6 @@ def now() -> datetime:
 def live(transactional_db, now):
     with kalshi_live(now) as made:
         yield made
-
-
-def rules(dedup: str = "burned", **more) -> Rules:
-    return Rules(dedup=dedup, maintenance=False, **more)
-
-
-def fault(do: Kind, endpoint: str = CREATE, **more) -> Rule:
-    more.setdefault("nth", 1)
-    return Rule(venue="kalshi", endpoint=endpoint, kind=do, **more)
-
-
-def faults_of(live: KalshiLive) -> list[Rule]:
-    """Return the script of the running exchange, to add to."""
-    return live.faults._rules
 
 
 def _sent(order: Order, live: KalshiLive) -> Order:

@@ -9,15 +9,13 @@ from django.db import IntegrityError
 from accounts import credentials
 from accounts.limits import shared_limits
 from accounts.models import Account, VenueCredential
-from markets import resolutions
-from markets.models import Market
 from notifications.models import Event
 from risk import services
 from risk.models import RiskProfile, RiskState
 from sandbox.faults import Kind, Rule
 from sandbox.polymarket import wire
 from sandbox.polymarket.rows import Rules
-from tests.live_world import LiveWorld, bet, live_world
+from tests.live_world import LiveWorld, bet, live_world, won
 from tests.sandbox.polymarket_world import NO, OTHER, YES
 from tests.venues.test_stream import until
 from tests.world import WHALE, assert_invariants
@@ -43,24 +41,6 @@ from venues.types import Side
 def live(transactional_db, now):
     with live_world(now) as made:
         yield made
-
-
-def won(live: LiveWorld, payout: str = "1") -> None:
-    """Let the account hold confirmed shares of a market that then pays."""
-    live.venue.quote(YES, "0.53", "5000")
-    live.copy()
-    live.reconcile()
-    live.pass_time(15)
-    live.reconcile()
-    first = Decimal(payout)
-    market = live.venue.market
-    live.venue.exchange.resolve(market.condition, (first, 1 - first), now=live.now)
-    resolutions.resolve(
-        market=Market.objects.get(),
-        payouts={market.tokens[0]: first, market.tokens[1]: 1 - first},
-        source="test",
-        resolved_at=live.now,
-    )
 
 
 def test_a_makers_fill_is_found_though_its_taker_bought_the_other_outcome(live: LiveWorld):

@@ -4,11 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from markets import resolutions
-from markets.models import Market
 from risk.models import RiskState
-from tests.live_world import LiveWorld, live_world
-from tests.sandbox.polymarket_world import YES
+from tests.live_world import LiveWorld, live_world, won
 from tests.world import assert_invariants
 from trading import (
     redemption,
@@ -21,24 +18,6 @@ from trading.models import Position, Redemption
 def live(transactional_db, now):
     with live_world(now) as made:
         yield made
-
-
-def won(live: LiveWorld, payout: str = "1") -> None:
-    """Let the account hold confirmed shares of a market that then pays."""
-    live.venue.quote(YES, "0.53", "5000")
-    live.copy()
-    live.reconcile()
-    live.pass_time(15)
-    live.reconcile()
-    first = Decimal(payout)
-    market = live.venue.market
-    live.venue.exchange.resolve(market.condition, (first, 1 - first), now=live.now)
-    resolutions.resolve(
-        market=Market.objects.get(),
-        payouts={market.tokens[0]: first, market.tokens[1]: 1 - first},
-        source="test",
-        resolved_at=live.now,
-    )
 
 
 def test_refused_orders_give_their_money_back(live: LiveWorld):

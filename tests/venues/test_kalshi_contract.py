@@ -12,6 +12,7 @@ from sandbox.serving import serving
 from tests.sandbox.kalshi_world import KalshiWorld
 from tests.venues import kalshi
 from tests.venues.contract import Harness, VenueContract
+from venues.errors import Refused
 from venues.kalshi.auth import ServerClock
 from venues.types import OrderKind, OrderRequest, OrderStatus, Side
 
@@ -178,3 +179,25 @@ class TestOrdersThatTakeAtOnce:
         assert [fill.price for fill in sold.fills] == [Decimal("0.43")]
         assert harness.venue.portfolio.positions() == []
         assert harness.world.exchange.members["alice"].positions[kalshi.HOME].count == 0
+
+    def test_post_only_rests_or_is_refused_and_never_takes(self, harness):
+        harness.offer("0.50", "5")
+        at = harness.world.clock.now()
+        more = {"kind": OrderKind.GTC, "post_only": True, "at": at}
+
+        with pytest.raises(Refused, match="post only cross"):
+            harness.place(kalshi.request(1, limit="0.55", **more))
+        _, rests = harness.place(kalshi.request(2, limit="0.45", **more))
+
+        assert (rests.status, rests.fills) == (OrderStatus.LIVE, ())
+
+    @pytest.mark.parametrize(("token", "yes_price"), [(kalshi.YES, "0.45"), (kalshi.NO, "0.55")])
+    def test_a_price_off_the_grid_moves_to_the_side_that_costs_nothing(
+        self, harness, token, yes_price
+    ):
+        at = harness.world.clock.now()
+
+        harness.place(kalshi.request(limit="0.4567", token=token, at=at))
+
+        (order,) = harness.world.exchange.members["alice"].orders.values()
+        assert order.price == Decimal(yes_price)

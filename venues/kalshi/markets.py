@@ -39,8 +39,6 @@ class Contract:
     expected_at: datetime | None
     value: Decimal | None  # USD per YES, once final
     settled_at: datetime | None
-    bid: Decimal | None  # of YES; None where nobody quotes
-    ask: Decimal | None
     last: Decimal | None  # price of the last trade; None where there was none
 
     @property
@@ -110,7 +108,6 @@ class Event:
 class Series:
     ticker: str
     title: str
-    tags: tuple[str, ...]
     shard: int
     fees: FeeTerms
 
@@ -140,9 +137,7 @@ def contract(row: Row) -> Contract:
     strike = row.get("custom_strike")
     team_id = next(iter(strike.values()), "") if isinstance(strike, Mapping) else ""
     shard = optional(row, "exchange_index")
-    bid, ask, last = (
-        optional(row, f"{name}_dollars") for name in ("yes_bid", "yes_ask", "last_price")
-    )
+    last = optional(row, "last_price_dollars")
     return Contract(
         ticker=ticker,
         event=event,
@@ -159,8 +154,6 @@ def contract(row: Row) -> Contract:
         expected_at=moment_or_none(row.get("expected_expiration_time")),
         value=_value(row),
         settled_at=moment_or_none(row.get("settlement_ts")),
-        bid=bid if bid and 0 < bid < 1 else None,
-        ask=ask if ask and 0 < ask < 1 else None,
         last=last if last and 0 < last < 1 else None,
     )
 
@@ -208,13 +201,12 @@ def event(row: Row, contracts: list[Row]) -> Event:
 
 
 def series(row: Row) -> Series:
-    kind, tags = fee_type(row.get("fee_type")), row.get("tags") or []
+    kind = fee_type(row.get("fee_type"))
     if kind is None:
         raise BadMessage("fee_type is missing")
     return Series(
         ticker=text(row, "ticker", most=120),
         title=clean(row.get("title"), most=300),
-        tags=tuple(clean(each, most=60) for each in tags if isinstance(tags, list)),
         shard=int(optional(row, "exchange_index") or 0),
         fees=FeeTerms(kind=kind, multiplier=number(row.get("fee_multiplier"), "fee_multiplier")),
     )

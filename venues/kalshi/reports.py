@@ -38,8 +38,6 @@ class Held:
     shard: int
     token: str
     shares: Decimal
-    fees: Decimal  # USD
-    realised: Decimal  # USD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,8 +203,6 @@ def held(row: Row) -> Held | None:
         shard=int(optional(row, "exchange_index") or 0),
         token=token_of(ticker, YES if signed > 0 else NO),
         shares=abs(signed),
-        fees=number(row.get("fees_paid_dollars") or "0", "fees_paid_dollars"),
-        realised=number(row.get("realized_pnl_dollars") or "0", "realized_pnl_dollars"),
     )
 
 
