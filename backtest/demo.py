@@ -18,6 +18,7 @@ USERNAME = "demo"
 WHALES = 20
 WORTH_FOLLOWING = 40.0  # a score that is watched; presets copy only better ones
 PRESETS = ("default", "conservative", "aggressive")
+STANDARD = ("NBA", "NHL")  # leagues whose standard pairs the demo trades unasked, on paper
 # A short tape cannot earn a score, so the demo assumes this one for every whale, and says so.
 ASSUMED = {"q": 85.0, "s": 2.5, "w": 66.0, "c": 50.0, "r": 0.0}
 
@@ -49,7 +50,13 @@ def ensure_accounts(*, feed: Feed, owner: User, now: datetime) -> list[Account]:
         taken = set(Account.objects.filter(owner=owner).values_list("name", flat=True))
         Follow.objects.filter(account__owner=owner).update(paused=True)
         accounts = [
-            open_account(owner=owner, name=_free_name(preset, taken), preset=preset, now=now)
+            open_account(
+                owner=owner,
+                name=_free_name(preset, taken),
+                preset=preset,
+                now=now,
+                accept_standard=STANDARD,
+            )
             for preset in PRESETS
         ]
         feed.accounts = [str(account.pk) for account in accounts]

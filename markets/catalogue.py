@@ -1,5 +1,7 @@
 """What the venues' catalogues and books say of our markets. The only writer of those columns."""
 
+import hashlib
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,9 +15,13 @@ from markets import resolutions
 from markets.domain.categories import category_of
 from markets.models import Market, Outcome
 from markets.queries import rows
+from venues.errors import Unreadable
+from venues.polymarket import games
 from venues.polymarket.markets import Listing
 from venues.polymarket.public import Public
 from venues.types import Book
+
+log = logging.getLogger(__name__)
 
 CURSOR = "catalogue-cursor"  # losing it costs a round, no more
 # What the catalogue says of a market each time, and not only when it is new.
@@ -32,6 +38,9 @@ TOLD = (
     "neg_risk",
     "protocol",
     "seconds_delay",
+    "rules",
+    "rules_hash",
+    "listing",
 )
 DISPUTED = timedelta(days=3)  # for how long a result is asked for again
 
@@ -96,6 +105,12 @@ def _terms(listing: Listing) -> dict[str, Any]:
     known: dict[str, Any] = {"slug": listing.slug, "sport": listing.sport}
     if listing.starts_at is not None:
         known["starts_at"] = listing.starts_at
+    if listing.listed is not None:
+        known |= {
+            "rules": listing.listed.rules,
+            "rules_hash": hashlib.sha256(listing.listed.rules.encode()).hexdigest(),
+            "listing": games.as_json(listing.listed),
+        }
     if listing.terms is not None:
         known |= {
             "tick": listing.terms.tick,
@@ -151,6 +166,24 @@ def sync(public: Public, *, pages: int, now: datetime) -> int:
         told += len(found)
         if not cursor:
             break
+    return told
+
+
+def sync_games(public: Public, series: Mapping[str, str], *, now: datetime) -> int:
+    """Read the open games of some leagues; returns how many markets were told of.
+
+    `series` names each league's series by the catalogue's number. One league that cannot be read
+    costs no other.
+    """
+    told = 0
+    for league, number in series.items():
+        try:
+            found = public.games(number)
+        except Unreadable as problem:
+            log.warning("Polymarket's games of the %s cannot be read: %s", league, problem)
+            continue
+        _store(found, now=now)
+        told += len(found)
     return told
 
 

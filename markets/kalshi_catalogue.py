@@ -2,16 +2,19 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Q
 
 from markets import resolutions
 from markets.models import Market, Outcome
 from venues.errors import Unreadable
+from venues.kalshi import games
 from venues.kalshi.fees import FeeChange, dearest
 from venues.kalshi.markets import Contract, Event, Series, UnknownFees
 from venues.kalshi.public import GAMES, Public
@@ -22,6 +25,7 @@ log = logging.getLogger(__name__)
 
 VENUE = "kalshi"
 RESTS = timedelta(hours=2)  # for which an order may rest, and fees be others before it fills
+READ_RULEBOOK = timedelta(hours=6)  # between two looks
 SINCE = timedelta(days=2)  # of games that have begun
 TOLD = (
     "title",
@@ -40,6 +44,7 @@ TOLD = (
     "ranges",
     "rules",
     "rules_hash",
+    "listing",
     "listed_at",
 )
 
@@ -67,6 +72,7 @@ def _sync_series(public: Public, ticker: str, *, now: datetime) -> int:
     series, changes = public.series(ticker), _by_what(public.fee_changes(ticker))
     events = public.events(ticker)
     starts = _starts(public, ticker, now=now)
+    rulebook = _rulebook(public, series)
     rows = [
         (
             contract,
@@ -77,6 +83,7 @@ def _sync_series(public: Public, ticker: str, *, now: datetime) -> int:
                 series=series,
                 changes=changes,
                 starts_at=starts.get(event.ticker),
+                rulebook=rulebook,
                 now=now,
             ),
         )
@@ -86,6 +93,27 @@ def _sync_series(public: Public, ticker: str, *, now: datetime) -> int:
     ]
     _store(rows)
     return len(rows)
+
+
+def _listing(event: Event, *, starts_at: datetime | None, rulebook: str) -> dict[str, Any]:
+    """Return what says which game an event is, and on what terms, with its rulebook's hash."""
+    if event.listed is None or not event.is_game:
+        return {}
+    return games.as_json(replace(event.listed, starts_at=starts_at, rulebook=rulebook))
+
+
+def _rulebook(public: Public, series: Series) -> str:
+    """Return the hash of a series' terms, read anew now and then; empty where they cannot be."""
+    key = f"kalshi-rulebook-{series.ticker}-{series.rulebook}"
+    known = cache.get(key)
+    if known is None:
+        try:
+            known = public.rulebook_hash(series)
+        except Unreadable as problem:
+            log.warning("The rulebook of %s cannot be read: %s", series.ticker, problem)
+            return ""
+        cache.set(key, known, READ_RULEBOOK.total_seconds())
+    return str(known)
 
 
 def _starts(public: Public, ticker: str, *, now: datetime) -> dict[str, datetime]:
@@ -112,6 +140,7 @@ def _row(
     series: Series,
     changes: Mapping[str, list[FeeChange]],
     starts_at: datetime | None,
+    rulebook: str,
     now: datetime,
 ) -> dict[str, Any]:
     """Return our columns of a contract. Its fee is the dearest while an order may rest, and
@@ -138,6 +167,7 @@ def _row(
         "ranges": [[str(each.start), str(each.end), str(each.step)] for each in contract.ranges],
         "rules": contract.rules,
         "rules_hash": contract.rules_hash,
+        "listing": _listing(event, starts_at=starts_at, rulebook=rulebook),
         "listed_at": now,
     }
 

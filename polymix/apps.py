@@ -17,6 +17,7 @@ SCHEDULES = (
     ("Settle resolved markets", "trading.tasks.settle_resolved", 60),
     ("Score followed whales", "whales.tasks.score_whales", 3600),
     ("Read Kalshi's games", "markets.tasks.read_kalshi", 120),
+    ("Scan pairs where their stream died", "trading.tasks.scan_arbitrage", 15),
     ("Read the leaderboard", "whales.tasks.discover_whales", 86_400),
 )
 

@@ -45,5 +45,11 @@ def _kept(name: str, make: Callable[[], str]) -> str:
     return path.read_text().strip()
 
 
+def hashes(name: str, *, default: dict[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return first digits of hashes by key, as `NBA=0a1b+2c3d,NHL=4e5f` gives them."""
+    found: dict[str, str] = env.dict(name, default=default)
+    return {key: tuple(filter(None, value.split("+"))) for key, value in found.items()}
+
+
 def dollars(name: str, *, default: str) -> Decimal:
     return Decimal(env.str(name, default=default))

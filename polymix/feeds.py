@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -11,10 +12,12 @@ from django.conf import settings
 
 from backtest import demo, setting_up
 from markets import clock
+from markets.domain.contracts import masked_hash
 from markets.models import Feed
 from polymix import embedded
 from polymix.progress import bar
 from polymix.supervisor import Child, python
+from sandbox import texts
 from trading.models import Order
 
 SANDBOX, LIVE = "sandbox", "live"  # the keys of their feeds
@@ -88,6 +91,7 @@ def sandbox() -> Source:
         "KALSHI_SERIES": "KXNBAGAME,KXNFLGAME,KXNHLGAME",
         "KALSHI_WS_URL": f"ws://127.0.0.1:{port + 1}/trade-api/ws/v2",
     }
+    os.environ |= sandbox_texts()
     feed = _feed(SANDBOX, Feed.Kind.SANDBOX, "sandbox exchanges")
     owner, _ = demo.ensure_user(password_file=password_file())
     demo.ensure_accounts(feed=feed, owner=owner, now=feed.started_at)
@@ -98,6 +102,7 @@ def sandbox() -> Source:
         children=[
             Child(name="sandbox", command=python(*servers)),
             Child(name="watch", command=python(*watch)),
+            Child(name="pairs", command=python("manage.py", "watch_arbitrage")),
         ],
         lines=[
             "  SANDBOX    invented exchanges, games, whales and prices, all on this machine",
@@ -115,7 +120,10 @@ def live() -> Source:
     owner, _ = demo.ensure_user(password_file=password_file())
     demo.ensure_accounts(feed=feed, owner=owner, now=feed.started_at)
     watch = ["manage.py", "watch", "--feed", LIVE, "--hands", "celery"]
-    children = [Child(name="watch", command=python(*watch))]
+    children = [
+        Child(name="watch", command=python(*watch)),
+        Child(name="pairs", command=python("manage.py", "watch_arbitrage")),
+    ]
     if settings.LIVE_TRADING:
         children.append(Child(name="orders", command=python("manage.py", "keep_orders")))
     pushed = "the chain, " if settings.POLYGON_WS_URL else ""
@@ -126,6 +134,20 @@ def live() -> Source:
             f"  Whales     by {pushed}its activity feed and the Data API; no key is needed",
         ],
     )
+
+
+def sandbox_texts() -> dict[str, str]:
+    """Return settings that know the sandbox's own rule texts, and no real ones."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    leagues = sorted(texts.SITES)
+    hashes = {
+        league: masked_hash(texts.polymarket(league, ("One", "Other"), start), ("One", "Other"))
+        for league in leagues
+    }
+    return {
+        "PAIR_TEXTS": ",".join(f"{league}={hashes[league]}" for league in leagues),
+        "PAIR_RULEBOOKS": ",".join(f"{league}={texts.rulebook_hash(league)}" for league in leagues),
+    }
 
 
 def began_on_sandbox() -> bool:

@@ -1,7 +1,7 @@
 """Django settings. What a user may change comes from the environment, see `.env.example`."""
 
 from polymix import embedded
-from polymix.env import credential_keys, dollars, env, secret_key
+from polymix.env import credential_keys, dollars, env, hashes, secret_key
 
 BASE_DIR = embedded.ROOT
 
@@ -27,6 +27,14 @@ PAPER_LATENCY_SECONDS = dollars("PAPER_LATENCY_SECONDS", default="2")
 PAPER_PRINT_SHARE = dollars("PAPER_PRINT_SHARE", default="0.50")
 PAPER_BOOK_SHARE = dollars("PAPER_BOOK_SHARE", default="0.50")
 PAPER_FEE_RATE = dollars("PAPER_FEE_RATE", default="0.05")
+# Of an order that takes at once, to which the market's own delay is added.
+PAPER_TAKER_LATENCY_SECONDS = dollars("PAPER_TAKER_LATENCY_SECONDS", default="0.3")
+# How many accounts of this server may have one side of a pair open at a time.
+PAIR_OPEN_LEGS = env.int("PAIR_OPEN_LEGS", default=5)
+# USD that a scan looks at on one route; accounts size their own trades.
+PAIR_SCAN_CAPITAL = dollars("PAIR_SCAN_CAPITAL", default="1000")
+# After so long without a scan by the stream, a task scans instead.
+PAIR_STREAM_SECONDS = env.int("PAIR_STREAM_SECONDS", default=20)
 PAPER_ORDER_LIFETIME_SECONDS = env.int("PAPER_ORDER_LIFETIME_SECONDS", default=3600)
 APPROVAL_MINUTES = env.int("APPROVAL_MINUTES", default=5)
 
@@ -63,6 +71,15 @@ KALSHI_DEMO_WS_URL = env.str(
     "KALSHI_DEMO_WS_URL", default="wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2"
 )
 # Series of games whose markets are listed.
+# Leagues' series by the number that Polymarket's catalogue has for them.
+POLYMARKET_SERIES = env.dict(
+    "POLYMARKET_SERIES", default={"NBA": "10345", "NFL": "10187", "NHL": "10346"}
+)
+# Texts of game markets that somebody has read: first digits of their SHA-256, several by `+`.
+PAIR_TEXTS = hashes("PAIR_TEXTS", default={"NBA": "f31bed4746f8036a", "NHL": "870c3f9a5908bfe4"})
+PAIR_RULEBOOKS = hashes(
+    "PAIR_RULEBOOKS", default={"NBA": "7db0904a", "NFL": "57b57e1a", "NHL": "adf31742"}
+)
 KALSHI_SERIES = env.list(
     "KALSHI_SERIES", default=["KXNBAGAME", "KXNFLGAME", "KXNHLGAME", "KXMLBGAME"]
 )

@@ -10,11 +10,18 @@ from django.db import models
 from django.db.models import Q
 
 from risk.domain.breakers import BreakerKind
+from risk.domain.pairs import DEFAULT_PAIRS as PAIRS
+from risk.domain.pairs import PairLimits
 from risk.domain.presets import DEFAULT, Limits
 
 MONEY: dict[str, Any] = {"max_digits": 20, "decimal_places": 6}
 REPEATED: dict[str, Any] = {"db_index": False, "db_constraint": False}
 FRACTION: dict[str, Any] = {"max_digits": 6, "decimal_places": 4}
+SECONDS: dict[str, Any] = {"max_digits": 8, "decimal_places": 3}
+
+
+def _all_leagues() -> list[str]:
+    return list(PAIRS.leagues)
 
 
 class RiskProfile(models.Model):
@@ -92,6 +99,70 @@ class RiskProfile(models.Model):
 
     def limits(self) -> Limits:
         return Limits(**{field.name: getattr(self, field.name) for field in fields(Limits)})
+
+
+class PairProfile(models.Model):
+    """The bounds of one account's pair trades; the names are those of `domain.pairs.PairLimits`."""
+
+    account = models.OneToOneField(
+        "accounts.Account", primary_key=True, on_delete=models.PROTECT, related_name="pair_profile"
+    )
+    leagues = models.JSONField(default=_all_leagues, help_text="that are traded")
+    accept_standard = models.JSONField(
+        default=list, blank=True, help_text="leagues whose standard contracts need no own approval"
+    )
+    excluded = models.JSONField(
+        default=list, blank=True, help_text="teams (NBA:LAL), games (LAL@BOS) or slugs"
+    )
+    min_lifetime = models.DecimalField(default=PAIRS.min_lifetime, **SECONDS)
+    max_worst_loss = models.DecimalField(default=PAIRS.max_worst_loss, **MONEY)
+    max_edge = models.DecimalField(default=PAIRS.max_edge, **FRACTION)
+    reserve_nba = models.DecimalField(default=PAIRS.reserve_nba, **FRACTION)
+    reserve_nfl = models.DecimalField(default=PAIRS.reserve_nfl, **FRACTION)
+    reserve_nhl = models.DecimalField(default=PAIRS.reserve_nhl, **FRACTION)
+    max_book_age = models.DecimalField(default=PAIRS.max_book_age, **SECONDS)
+    depth_multiple = models.PositiveSmallIntegerField(default=PAIRS.depth_multiple)
+    fok_multiple = models.PositiveSmallIntegerField(default=PAIRS.fok_multiple)
+    max_delay = models.PositiveSmallIntegerField(default=PAIRS.max_delay)
+    trade_in_play = models.BooleanField(default=PAIRS.trade_in_play)
+    quiet_seconds = models.PositiveIntegerField(default=PAIRS.quiet_seconds)
+    max_unhedged = models.DecimalField(default=PAIRS.max_unhedged, **MONEY)
+    max_unhedged_part = models.DecimalField(default=PAIRS.max_unhedged_part, **FRACTION)
+    hedge_loss = models.DecimalField(default=PAIRS.hedge_loss, **FRACTION)
+    hedge_tries = models.PositiveSmallIntegerField(default=PAIRS.hedge_tries)
+    hedge_soft = models.DecimalField(default=PAIRS.hedge_soft, **SECONDS)
+    hedge_hard = models.DecimalField(default=PAIRS.hedge_hard, **SECONDS)
+    unknown_wait = models.DecimalField(default=PAIRS.unknown_wait, **SECONDS)
+    unwind_tries = models.PositiveSmallIntegerField(default=PAIRS.unwind_tries)
+    unwind_wait = models.DecimalField(default=PAIRS.unwind_wait, **SECONDS)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    max_worst_loss__gt=0,
+                    max_edge__gt=0,
+                    reserve_nba__gte=0,
+                    reserve_nfl__gte=0,
+                    reserve_nhl__gte=0,
+                    max_book_age__gt=0,
+                    depth_multiple__gt=0,
+                    max_unhedged__gt=0,
+                    max_unhedged_part__gt=0,
+                    hedge_loss__gte=0,
+                    hedge_hard__gte=models.F("hedge_soft"),
+                ),
+                name="pair_profile_bounds_make_sense",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"pair bounds of {self.account_id}"
+
+    def bounds(self) -> PairLimits:
+        values = {each.name: getattr(self, each.name) for each in fields(PairLimits)}
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return PairLimits(**values | lists)
 
 
 class RiskState(models.Model):

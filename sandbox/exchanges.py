@@ -75,8 +75,9 @@ class Sandbox:
         rules: Sequence[Rule] = (),
         memory: Path | None = None,
         tape: Iterable[Happening] | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        self.clock = Clock(start=start, speed=speed)
+        self.clock = clock or Clock(start=start, speed=speed)
         self.log = EventLog()
         bent, epoch = Bent(rules, seed=seed, start=start), f"{seed} {start.isoformat()}"
         self.kalshi = Kalshi(
@@ -116,6 +117,7 @@ class Sandbox:
             lambda at: bent.step(self.kalshi.exchange, self.polymarket.exchange, now=at)
         )
         self._memory = memory
+        self.failing: dict[str, Faults] = {}  # of the servers, once they are made
         memories.list_decided(self.polymarket.exchange, self._recalled.over, now=start)
 
     def apps(self) -> dict[str, ASGIApp]:
@@ -131,11 +133,13 @@ class Sandbox:
             "polymarket": polymarket,
             "kalshi": kalshi_server.app(self.kalshi),
         }
-        failing: dict[str, ASGIApp] = {
+        self.failing = {
             venue: Faults(server, self._rules, venue=venue, seed=self._seed, clock=self.clock)
             for venue, server in servers.items()
         }
-        noted = {venue: self.calls.noting(each, venue=venue) for venue, each in failing.items()}
+        noted: dict[str, ASGIApp] = {
+            venue: self.calls.noting(each, venue=venue) for venue, each in self.failing.items()
+        }
         return noted | {"oracle": court.app(self.oracle, self.calls)}
 
     async def serve(self, *, host: str, ports: dict[str, int]) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sandbox import texts
 from sandbox.kalshi.listing import Market as KalshiMarket
 from sandbox.polymarket.markets import Market as PolymarketMarket
 from sandbox.teams import League, Team
@@ -43,14 +44,14 @@ class Draft:
         both, name = (self.away, self.home), self.league.name
         return PolymarketMarket(
             condition=self.condition,
-            slug=f"{name}-{self.away.code}-{self.home.code}-{self.date:%Y-%m-%d}".lower(),
+            slug=f"{name}-{self.away.slug}-{self.home.slug}-{self.date:%Y-%m-%d}".lower(),
             question=f"{self.away.nickname} vs. {self.home.nickname}",
             outcomes=(self.away.nickname, self.home.nickname),
             tokens=self.tokens,
-            description=(
-                f"This market resolves to the team that wins the {name} game scheduled for "
-                f"{self.date:%B %d}. If it is cancelled or ends in a tie, it resolves 50-50."
+            description=texts.polymarket(
+                name, (self.away.nickname, self.home.nickname), self.starts_at
             ),
+            source=texts.SITES[name],
             teams=tuple((f"{t.city} {t.nickname}", t.nickname, t.code) for t in both),
             delay=1,
             starts_at=self.starts_at,

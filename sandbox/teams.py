@@ -1,7 +1,9 @@
-"""A few teams of each league, as the two venues write them."""
+"""The teams of each league, as the two venues write them."""
 
 import uuid
 from dataclasses import dataclass
+
+from venues.teams import TEAMS
 
 NAMESPACE = uuid.UUID("7ea35000-0000-4000-8000-000000000000")
 
@@ -11,6 +13,7 @@ class Team:
     city: str
     nickname: str
     code: str
+    slug: str  # its code in the slugs of the other venue
 
     @property
     def target(self) -> str:
@@ -27,51 +30,17 @@ class League:
     teams: tuple[Team, ...]
 
 
-def _teams(*rows: tuple[str, str, str]) -> tuple[Team, ...]:
-    return tuple(Team(city=city, nickname=nickname, code=code) for city, nickname, code in rows)
+def _league(name: str, *, strike: str, shard: int) -> League:
+    teams = (
+        Team(city=each.city, nickname=each.nickname, code=each.code, slug=each.slugs[0])
+        for each in TEAMS[name]
+    )
+    series = f"KX{name}GAME"
+    return League(name=name, series=series, strike=strike, shard=shard, teams=tuple(teams))
 
 
 LEAGUES = (
-    League(
-        name="NBA",
-        series="KXNBAGAME",
-        strike="basketball_team",
-        shard=3,
-        teams=_teams(
-            ("Oklahoma City", "Thunder", "OKC"),
-            ("San Antonio", "Spurs", "SAS"),
-            ("Boston", "Celtics", "BOS"),
-            ("Denver", "Nuggets", "DEN"),
-            ("Milwaukee", "Bucks", "MIL"),
-            ("Phoenix", "Suns", "PHX"),
-        ),
-    ),
-    League(
-        name="NHL",
-        series="KXNHLGAME",
-        strike="hockey_team",
-        shard=0,
-        teams=_teams(
-            ("Vegas", "Golden Knights", "VGK"),
-            ("Minnesota", "Wild", "MIN"),
-            ("Toronto", "Maple Leafs", "TOR"),
-            ("Colorado", "Avalanche", "COL"),
-            ("Winnipeg", "Jets", "WPG"),
-            ("Dallas", "Stars", "DAL"),
-        ),
-    ),
-    League(
-        name="NFL",
-        series="KXNFLGAME",
-        strike="football_team",
-        shard=0,
-        teams=_teams(
-            ("Kansas City", "Chiefs", "KC"),
-            ("Buffalo", "Bills", "BUF"),
-            ("Tampa Bay", "Buccaneers", "TB"),
-            ("Dallas", "Cowboys", "DAL"),
-            ("Detroit", "Lions", "DET"),
-            ("Green Bay", "Packers", "GB"),
-        ),
-    ),
+    _league("NBA", strike="basketball_team", shard=3),
+    _league("NHL", strike="hockey_team", shard=0),
+    _league("NFL", strike="football_team", shard=0),
 )

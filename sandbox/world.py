@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from sandbox import history
+from sandbox import history, texts
 from sandbox.book import Side
 from sandbox.crowd import WHALES, Crowd
 from sandbox.games import Draft, Game
@@ -72,6 +72,7 @@ class World:
         history.write(polymarket, WHALES, house=self._house, seed=seed, until=start)
         self._start, self._scheduled = start, 0
         self.bends: list[Callable[[datetime], None]] = []  # done at each step
+        self.frozen: set[str] = set()  # events whose quotes the house leaves to somebody else
         self.games = [self._list(draft, start) for draft in recalled]
         self.games += [self._schedule(start) for _ in range(GAMES - len(self.games))]
         for name, change in FEE_CHANGES.items():
@@ -141,17 +142,24 @@ class World:
     def _list_on_kalshi(self, draft: Draft, now: datetime) -> tuple[KalshiMarket, KalshiMarket]:
         league = draft.league
         series = self._kalshi.series.get(league.series) or Series(
-            ticker=league.series, title=f"{league.name} game", shard=league.shard
+            ticker=league.series,
+            title=f"{league.name} game",
+            shard=league.shard,
+            sources=(("the Governing League", texts.SITES[league.name]),),
+            rulebook=texts.rulebook(league.name),
         )
         event = Event(
             ticker=draft.ticker,
             series=series,
             title=f"{draft.away.city} at {draft.home.city}",
+            competition=texts.COMPETITIONS[league.name],
             starts_at=draft.starts_at,
             ends_at=draft.ends_at,
         )
         made = []
+        cities = (draft.away.city, draft.home.city)
         for team in (draft.away, draft.home):
+            who_wins, more = texts.kalshi(league.name, team.city, cities, draft.date)
             market = KalshiMarket(
                 ticker=f"{event.ticker}-{team.code}",
                 event=event,
@@ -161,6 +169,8 @@ class World:
                 closes_at=draft.starts_at + timedelta(hours=48),
                 expected_at=draft.starts_at + timedelta(hours=3),
                 strike={league.strike: team.target},
+                rules_primary=who_wins,
+                rules_secondary=more,
             )
             self._kalshi.list_market(market)
             made.append(market)
@@ -176,7 +186,7 @@ class World:
         game.fair = min(max(game.fair + self._draw.gauss(0, pace), 3), 97)
         for venue in ("polymarket", "kalshi"):
             game.lag[venue] = 0.9 * game.lag[venue] + self._draw.gauss(0, DRIFT)
-            if self._draw.random() < REQUOTE:
+            if self._draw.random() < REQUOTE and game.draft.ticker not in self.frozen:
                 self._withdraw(game, venue, at)
                 self._quote(game, venue, at)
 

@@ -191,5 +191,7 @@ def _judge(state: RiskState) -> None:
     if not state.account.is_paper:
         lies = Purse.objects.filter(account=state.account).aggregate(t=Sum("cash"))["t"] or 0
         assert lies == state.cash  # I5, place by place
-    copied = Decision.objects.filter(account=state.account, accepted=True, side="BUY")
+    copied = Decision.objects.filter(
+        account=state.account, accepted=True, side="BUY", signal__isnull=False
+    )
     assert state.day_copies == (copied.filter(at__gte=state.day).count() if state.day else 0)

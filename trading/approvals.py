@@ -9,11 +9,9 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 
 from accounts.models import User
 from notifications.services import record
-from risk.models import Reservation, RiskState
 from trading import orders, portfolio
 from trading.domain.entries import decide_entries
 from trading.domain.exits import decide_exit
@@ -52,7 +50,7 @@ def approve(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outco
         Approval.objects.create(
             order=order, answer=Approval.Answer.APPROVED, by=by, note=note, at=now
         )
-        _reserve(order, immediate_cost=immediate_cost, now=now)
+        orders.reserve(order, immediate_cost=immediate_cost, now=now)
         order.send_by = now + SEND_WITHIN
         orders.move(
             order,
@@ -164,20 +162,3 @@ def _asked_again(order: Order, *, now: datetime) -> tuple[str, Decimal]:
             f"{dollars(answer.intent.worst_cost)} fits your limits."
         ), ZERO
     return "", answer.intent.immediate_cost
-
-
-def _reserve(order: Order, *, immediate_cost: Decimal, now: datetime) -> None:
-    entry = order.side == Side.BUY
-    Reservation.objects.create(
-        order_id=order.pk,
-        account_id=order.account_id,
-        outcome_id=order.outcome_id,
-        entry=entry,
-        amount=order.worst_cost,
-        shares=0 if entry else order.shares,
-        immediate_cost=immediate_cost,
-        at=now,
-    )
-    RiskState.objects.filter(account_id=order.account_id).update(
-        reserved=F("reserved") + order.worst_cost
-    )

@@ -1,5 +1,6 @@
 """Open an account: its row, its limits, the row that is locked, and its first entry."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from decimal import Decimal
@@ -9,7 +10,7 @@ from django.db import transaction
 
 from accounts.models import Account, User
 from risk.domain.presets import PRESETS, Limits
-from risk.models import RiskProfile, RiskState
+from risk.models import PairProfile, RiskProfile, RiskState
 from trading import ledger, purses
 from trading.domain.ledger import EntryKind, deposit
 
@@ -39,8 +40,12 @@ def open_account(
     mode: str = Account.Mode.PAPER,
     rehearsal: bool = False,
     starting_balance: Decimal | None = None,
+    accept_standard: Sequence[str] = (),
 ) -> Account:
-    """Open an account with its starting balance on the books."""
+    """Open an account with its starting balance on the books.
+
+    `accept_standard` names leagues whose standard pairs it trades without an approval of its own.
+    """
     kind = "PAPER" if mode == Account.Mode.PAPER else "LIVE"
     if starting_balance is None:
         starting_balance = settings.ACCOUNT_DEFAULTS[kind]["initial_balance"]
@@ -55,6 +60,7 @@ def open_account(
             created_at=now,
         )
         RiskProfile.objects.create(account=account, **asdict(seeded_limits(preset, mode=mode)))
+        PairProfile.objects.create(account=account, accept_standard=list(accept_standard))
         RiskState.objects.create(
             account=account,
             cash=starting_balance,

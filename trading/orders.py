@@ -13,14 +13,15 @@ from uuid import UUID
 
 import orjson
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import F, QuerySet, Sum
 
 from accounts.models import VenueCredential
 from accounts.vault import VaultClosed
 from accounts.venues import open_venue
 from markets.queries import rows
-from risk.models import RiskState
+from risk.models import Reservation, RiskState
 from trading import fills
+from trading.domain.entries import worst_cost
 from trading.domain.order_state import FINAL, HOLDING, NEXT, OrderState, check_move
 from trading.models import Order
 from trading.paper import Tape
@@ -231,6 +232,42 @@ def decide_manual(*, order_id: UUID, state: OrderState, by: str, now: datetime) 
     return True
 
 
+def let_go(*, order_id: UUID, shares: Decimal, limit: Decimal, send_by: datetime) -> None:
+    """Let an order go that waited with its money held: for so many shares, at up to so much, and
+    no more than was held for. The caller holds the account's RiskState.
+    """
+    order = lock(order_id)
+    if not order.waits or order.state != S.RESERVED:
+        raise ValueError(f"order {order_id} does not wait")
+    if shares > order.shares or limit > order.limit_price:
+        raise ValueError(f"order {order_id} holds money for {order.shares} at {order.limit_price}")
+    cost = worst_cost(limit=limit, shares=shares, fee_rate=order.fee_rate)
+    freed = order.worst_cost - cost
+    order.shares, order.limit_price, order.worst_cost = shares, limit, cost
+    order.send_by, order.waits = send_by, False
+    order.save(update_fields=["shares", "limit_price", "worst_cost", "send_by", "waits"])
+    Reservation.objects.filter(order_id=order_id).update(amount=cost)
+    RiskState.objects.filter(account_id=order.account_id).update(reserved=F("reserved") - freed)
+
+
+def reserve(order: Order, *, immediate_cost: Decimal, now: datetime) -> None:
+    """Hold what an order can cost, or the shares it sells; the caller holds the RiskState."""
+    entry = order.side == Side.BUY
+    Reservation.objects.create(
+        order_id=order.pk,
+        account_id=order.account_id,
+        outcome_id=order.outcome_id,
+        entry=entry,
+        amount=order.worst_cost,
+        shares=0 if entry else order.shares,
+        immediate_cost=immediate_cost,
+        at=now,
+    )
+    RiskState.objects.filter(account_id=order.account_id).update(
+        reserved=F("reserved") + order.worst_cost
+    )
+
+
 def deny(*, order_id: UUID, why: str, now: datetime, by: str = "") -> bool:
     """Refuse an order that has not been sent. Returns whether there was something to refuse."""
     with transaction.atomic():
@@ -271,7 +308,7 @@ def lock_accounts(order_ids: Sequence[UUID]) -> None:
 
 def related() -> QuerySet[Order]:
     return Order.objects.select_for_update(of=("self",)).select_related(
-        "account__risk", "whale", "outcome__market"
+        "account__risk", "whale", "outcome__market", "pair_trade__pair"
     )
 
 

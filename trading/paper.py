@@ -10,7 +10,7 @@ from django.conf import settings
 from markets.queries import rows
 from trading.models import Order
 from venues.money import ZERO
-from venues.paper import BOOK, REFILLS_AFTER, BookAt, PaperTerms, PaperVenue
+from venues.paper import AT_ONCE, BOOK, REFILLS_AFTER, BookAt, PaperTerms, PaperVenue
 from venues.types import Book, FillReport, Print, Side
 
 PRINTS = """
@@ -78,7 +78,7 @@ class Tape:
             return [_report(row) for row in self._read_fills() if row["order_id"] == order.pk]
 
         return PaperVenue(
-            terms=terms(order.fee_rate),
+            terms=terms(order),
             prints=prints,
             book_at=self._book_at,
             taken=taken,
@@ -122,12 +122,17 @@ def _report(row: dict[str, Any]) -> FillReport:
     )
 
 
-def terms(fee_rate: Decimal) -> PaperTerms:
+def terms(order: Order) -> PaperTerms:
+    market = order.outcome.market
+    seconds = float(settings.PAPER_LATENCY_SECONDS)
+    if order.kind in AT_ONCE:
+        seconds = float(settings.PAPER_TAKER_LATENCY_SECONDS) + market.seconds_delay
     return PaperTerms(
-        latency=timedelta(seconds=float(settings.PAPER_LATENCY_SECONDS)),
+        latency=timedelta(seconds=seconds),
         print_share=settings.PAPER_PRINT_SHARE,
         book_share=settings.PAPER_BOOK_SHARE,
-        fee_rate=fee_rate,
+        fee_rate=order.fee_rate,
+        venue=market.venue,
     )
 
 

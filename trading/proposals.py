@@ -66,7 +66,8 @@ WITH rows AS (
   UPDATE risk_riskstate rs
      SET reserved = rs.reserved + CASE fresh.state WHEN 'RESERVED' THEN fresh.held ELSE 0 END,
          day_copies = rs.day_copies
-           + (fresh.accepted AND %(side)s = 'BUY' AND %(now)s >= rs.day)::int,
+           + (fresh.accepted AND %(side)s = 'BUY' AND %(signal)s IS NOT NULL
+              AND %(now)s >= rs.day)::int,
          equity = coalesce(fresh.equity, rs.equity),
          high_water = coalesce(fresh.high_water, rs.high_water)
     FROM fresh WHERE fresh.account_id = rs.account_id

@@ -21,11 +21,13 @@ from markets.queries import rows
 from risk import stops
 from risk.domain.breakers import Trip
 from trading import fills, orders, purses
+from trading.domain.legs import Role
 from trading.domain.order_state import OrderState
-from trading.models import Approval, Order, Submission
+from trading.models import Approval, Order, PairTrade, Submission
 from trading.orders import Told
 from trading.paper import Tape
 from venues.errors import NotSent, Refused, Unknown
+from venues.paper import AT_ONCE
 from venues.protocol import Venue
 from venues.types import OrderReport, OrderRequest, Prepared, Side
 
@@ -50,6 +52,9 @@ UPDATE trading_order w SET state = 'LIVE', venue_order_id = t.venue_id
  WHERE w.id = t.id AND w.state = 'SENDING'
 RETURNING w.id
 """
+
+
+PAPER_TAKES_WITHIN = 10  # seconds, for a book to be seen; then nothing is there
 
 
 class NotNow(Exception):
@@ -107,7 +112,8 @@ def _prepare_and_claim(order_ids: Sequence[UUID], *, now: datetime) -> list[Goin
     going: list[Going] = []
     with transaction.atomic():
         orders.lock_accounts(order_ids)
-        found = list(orders.related().filter(pk__in=order_ids, state__in=[S.RESERVED, S.PREPARED]))
+        ready = {"state__in": [S.RESERVED, S.PREPARED], "waits": False}
+        found = list(orders.related().filter(pk__in=order_ids, **ready))
         trips = stops.open_trips([order.account_id for order in found], now=now)
         switches = stops.read_stops()
         approved, known, short = _approved(found), _credentials(found), purses.short(found)
@@ -137,9 +143,11 @@ def _prepare_and_claim(order_ids: Sequence[UUID], *, now: datetime) -> list[Goin
 def _prepare(order: Order, tape: Tape, known: Known, *, now: datetime) -> Going:
     """Fix times, name and bytes of one order. Raises Refused, LiveTradingOff or VaultClosed."""
     if order.state == S.RESERVED:
-        seconds = LIFETIMES[order.mode == PAPER]
+        seconds = getattr(settings, LIFETIMES[order.mode == PAPER])
+        if order.mode == PAPER and order.kind in AT_ONCE:
+            seconds = PAPER_TAKES_WITHIN
         order.sent_at = now
-        order.expires_at = now + timedelta(seconds=getattr(settings, seconds))
+        order.expires_at = now + timedelta(seconds=seconds)
     request = orders.request_for(order)
     credential = known.get((order.account_id, order.venue))
     venue = orders.venue_for(order, tape, credential=credential)
@@ -219,7 +227,8 @@ def _refusal_now(
         return f"The account trades in {order.account.mode} mode now, not in {order.mode}."
     if order.mode == Account.Mode.APPROVAL and order.pk not in approved:
         return "Nobody approved this order."
-    entry = order.side == Side.BUY
+    # What closes an open side of a pair is no entry, whichever side it buys.
+    entry = order.side == Side.BUY and order.role in ("", Role.FIRST)
     stopped = switches.words(
         account_id=order.account_id,
         whale=order.whale.address if order.whale else "",
@@ -234,6 +243,20 @@ def _refusal_now(
         return "What this market charges is not known, so nothing is bought there."
     if entry and trips:
         return "A breaker opened before this order was sent."
+    if order.role == Role.FIRST and order.pair_trade is not None:
+        return _pair_refusal(order.pair_trade)
+    return ""
+
+
+def _pair_refusal(trade: PairTrade) -> str:
+    """Return why a pair may not be begun any more: what was read of it changed meanwhile."""
+    pair = trade.pair
+    if pair.blocked_why:
+        return pair.blocked_why
+    if pair.rules_hash != trade.figures["rules_hash"]:
+        return "A rule text changed before the first leg was sent."
+    if pair.frozen_at is not None and pair.frozen_at > trade.created_at:
+        return f"The pair was frozen: {pair.frozen_why}"
     return ""
 
 

@@ -268,7 +268,8 @@ class Watch:
     def _poll(self) -> None:
         """Let working paper orders meet the books that were read after they arrived."""
         working = [state.value for state in WORKING]
-        due = Order.objects.filter(mode="PAPER", state__in=working).values_list("pk", flat=True)
+        copies = Order.objects.filter(mode="PAPER", state__in=working, pair_trade=None)
+        due = copies.values_list("pk", flat=True)
         if due:
             orders.poll(order_ids=list(due), now=self.now(), book_at=self._book_at)
 

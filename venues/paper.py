@@ -13,11 +13,13 @@ from itertools import chain
 
 from venues import money
 from venues.errors import Refused
+from venues.kalshi import fees as kalshi_fees
 from venues.polymarket.fees import taker_fee
 from venues.types import (
     Book,
     FillReport,
     Level,
+    OrderKind,
     OrderReport,
     OrderRequest,
     OrderStatus,
@@ -38,6 +40,7 @@ TakenFromBooks = Callable[[str, Side, datetime], Decimal]
 Matched = Callable[[str], Sequence[FillReport]]
 
 
+AT_ONCE = (OrderKind.FAK, OrderKind.FOK)
 BOOK = "book-"  # begins the name of an offer that comes from a book
 REFILLS_AFTER = timedelta(minutes=1)  # until then nobody has put back what was taken
 
@@ -49,7 +52,14 @@ class PaperTerms:
     latency: timedelta
     print_share: Decimal  # the part of a printed size that we may take, 0..1
     book_share: Decimal  # the part of a level's size that is there for us, 0..1
-    fee_rate: Decimal  # fee = shares x rate x price x (1 - price), as on Polymarket
+    fee_rate: Decimal  # fee = shares x rate x price x (1 - price)
+    venue: str = "polymarket"  # whose rounding of fees it has
+
+    def fee(self, *, price: Decimal, shares: Decimal) -> Decimal:
+        """Return the fee of one match, USD, as its venue rounds it."""
+        if self.venue == "kalshi":
+            return kalshi_fees.taker_fee(price=price, shares=shares, rate=self.fee_rate)
+        return taker_fee(price=price, shares=shares, rate=self.fee_rate)
 
 
 class PaperVenue:
@@ -107,6 +117,8 @@ class PaperVenue:
         filled = sum((fill.shares for fill in fills), money.ZERO)
         if filled == request.shares:
             status = OrderStatus.FILLED
+        elif request.kind in AT_ONCE and self._met_a_book(request, until=now):
+            status = OrderStatus.CANCELED  # what was there at once, and no more
         elif now >= request.expires_at:
             status = OrderStatus.EXPIRED
         elif filled:
@@ -125,10 +137,14 @@ class PaperVenue:
         arrival = request.sent_at + self._terms.latency
         if arrival > until or not missing:
             return
-        offers = chain(
-            self._book_offers(request, arrival=arrival, until=until, before=before),
-            self._print_offers(request, arrival=arrival, until=until),
-        )
+        offers = self._book_offers(request, arrival=arrival, until=until, before=before)
+        if request.kind is OrderKind.FOK:
+            found = list(offers)
+            there = sum((level.shares for _, level, _ in found), money.ZERO)
+            offers = found if there >= missing else ()
+        elif request.kind is not OrderKind.FAK:
+            prints = self._print_offers(request, arrival=arrival, until=until)
+            offers = chain(offers, prints)
         for offer_id, level, at in offers:
             fill_id = f"{request.client_order_id}:{offer_id}"
             shares = min(missing, level.shares)
@@ -139,11 +155,20 @@ class PaperVenue:
                 venue_fill_id=fill_id,
                 price=level.price,
                 shares=shares,
-                fee=taker_fee(price=level.price, shares=shares, rate=self._terms.fee_rate),
+                fee=self._terms.fee(price=level.price, shares=shares),
                 at=at,
             )
             if not missing:
                 return
+
+    def _met_a_book(self, request: OrderRequest, *, until: datetime) -> bool:
+        arrival = request.sent_at + self._terms.latency
+        if arrival > until:
+            return False
+        if self._matched(request.client_order_id):
+            return True
+        book = self._book_at(request.token, arrival)
+        return book is not None and book.at <= until
 
     def _book_offers(
         self,

@@ -1,5 +1,6 @@
 """Fields of a venue's JSON, one by one: what is needed and missing is quoted, never guessed."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -61,3 +62,14 @@ def moment_or_none(value: Any) -> datetime | None:
         return None
     at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     return at if at.year > 1 else None
+
+
+def texts(value: Any, name: str) -> tuple[str, ...]:
+    """Read a list, which comes as JSON inside of text. Raises BadMessage."""
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise BadMessage(f"{name} {str(value)[:60]!r} is no list") from None
+    if not isinstance(found, list):
+        raise BadMessage(f"{name} {str(value)[:60]!r} is no list")
+    return tuple(str(each) for each in found)

@@ -44,6 +44,23 @@ class Reason(StrEnum):
     APPROVAL_STALE = "APPROVAL_STALE"
     DECLINED = "DECLINED"
     NOTHING_TO_SELL = "NOTHING_TO_SELL"
+    PAIR_TRADED = "PAIR_TRADED"
+    PAIR_HEDGED = "PAIR_HEDGED"
+    PAIR_UNWOUND = "PAIR_UNWOUND"
+    PAIR_UNAPPROVED = "PAIR_UNAPPROVED"
+    PAIR_CHANGED = "PAIR_CHANGED"
+    PAIR_WORST = "PAIR_WORST"
+    EDGE_TOO_GOOD = "EDGE_TOO_GOOD"
+    EDGE_SMALL = "EDGE_SMALL"
+    EDGE_BRIEF = "EDGE_BRIEF"
+    DEPTH_SHORT = "DEPTH_SHORT"
+    GAME_BUSY = "GAME_BUSY"
+    LEG_OPEN = "LEG_OPEN"
+    OTHER_CASH = "OTHER_CASH"
+    EXCLUDED = "EXCLUDED"
+    BOOK_OLD = "BOOK_OLD"
+    VENUE_PAUSE = "VENUE_PAUSE"
+    KEY_MISSING = "KEY_MISSING"
 
 
 BLOCKED = {
@@ -53,6 +70,17 @@ BLOCKED = {
     Reason.LIVE_OFF,
     Reason.PAPER_OFF,
     Reason.FACTS_MISSING,
+    Reason.EDGE_TOO_GOOD,
+    Reason.LEG_OPEN,
+    Reason.BOOK_OLD,
+    Reason.VENUE_PAUSE,
+}
+ACT = {
+    Reason.BREAKER_STREAK,
+    Reason.PAIR_UNAPPROVED,
+    Reason.PAIR_CHANGED,
+    Reason.OTHER_CASH,
+    Reason.KEY_MISSING,
 }
 ADVICE = {
     Reason.NO_EDGE: "Nothing. A lower price or a better record changes it.",
@@ -86,6 +114,20 @@ ADVICE = {
     Reason.APPROVAL_EXPIRED: "Use a longer window, or a second approver.",
     Reason.APPROVAL_STALE: "Read the new figures; the next trade asks again.",
     Reason.NOTHING_TO_SELL: "Nothing.",
+    Reason.PAIR_UNAPPROVED: "Read the dossier; approve.",
+    Reason.PAIR_CHANGED: "Read the dossier; approve, or approve again.",
+    Reason.PAIR_WORST: "Smaller size or another limit.",
+    Reason.EDGE_TOO_GOOD: "A person checks the dossier and both books.",
+    Reason.EDGE_SMALL: "Nothing.",
+    Reason.EDGE_BRIEF: "Nothing.",
+    Reason.DEPTH_SHORT: "Nothing, or a smaller bet.",
+    Reason.GAME_BUSY: "Open that trade.",
+    Reason.LEG_OPEN: "Open that trade.",
+    Reason.OTHER_CASH: "Move cash on Kalshi, or add some.",
+    Reason.EXCLUDED: "Edit pair settings.",
+    Reason.BOOK_OLD: "Wait; run doctor if it lasts.",
+    Reason.VENUE_PAUSE: "Wait.",
+    Reason.KEY_MISSING: "Open Keys: the page shows which venue has none.",
 }
 
 
@@ -96,6 +138,6 @@ class Refusal:
 
 
 def kind(reason: Reason) -> Kind:
-    if reason is Reason.BREAKER_STREAK:
+    if reason in ACT:
         return Kind.ACT
     return Kind.BLOCKED if reason in BLOCKED else Kind.RULES

@@ -44,6 +44,7 @@ class Series:
     fee_multiplier: Decimal = ONE
     shard: int = 0
     sources: tuple[tuple[str, str], ...] = ()  # (name, url)
+    rulebook: bytes = b""  # what the address of its terms answers
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class Event:
     series: Series
     title: str
     sub_title: str = ""
+    competition: str = ""
     starts_at: datetime
     mutually_exclusive: bool = True
     ends_at: datetime | None = None

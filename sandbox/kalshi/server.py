@@ -140,4 +140,12 @@ def app(kalshi: Kalshi) -> Starlette:
     # Milestones first: `/series/fee_changes` is no series.
     parts = (milestones, markets, orders, portfolio)
     routes = [each for part in parts for each in part.routes(kalshi)]
+
+    async def terms(request: Request) -> Response:
+        found = kalshi.exchange.series.get(request.path_params["series"])
+        if found is None or not found.rulebook:
+            return Response(status_code=404)
+        return Response(found.rulebook, media_type="application/pdf")
+
+    routes.append(Route("/contract_terms/{series}.pdf", terms, methods=["GET"]))
     return Starlette(routes=[*routes, socket.route(kalshi)], exception_handlers=handlers)

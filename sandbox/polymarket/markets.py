@@ -24,6 +24,7 @@ class Market:
     outcomes: tuple[str, str]
     tokens: tuple[str, str]
     description: str = ""
+    source: str = ""  # what decides it
     teams: tuple[tuple[str, str, str], ...] = ()  # (name, nickname, code), away first
     tick: Decimal = Decimal("0.01")
     min_size: Decimal = Decimal(5)  # shares

@@ -10,6 +10,7 @@ from trading.models.orders import (
     OrderQuerySet,
     Submission,
 )
+from trading.models.pairs import Lease, PairEvent, PairTrade
 from trading.models.payouts import MarketSettlement, Redemption, Transfer
 
 __all__ = [
@@ -19,10 +20,13 @@ __all__ = [
     "Entry",
     "EquityPoint",
     "Fill",
+    "Lease",
     "MarketSettlement",
     "Order",
     "OrderEvent",
     "OrderQuerySet",
+    "PairEvent",
+    "PairTrade",
     "Position",
     "Posting",
     "Redemption",

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from markets.models import PRICE
+from trading.domain.legs import Role
 from trading.domain.order_state import HOLDING, WORKING, OrderState
 from trading.models.fields import MONEY, REPEATED, SIDES, UNINDEXED
 from venues.types import OrderKind
@@ -20,7 +21,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(state__in=[state.value for state in HOLDING])
 
     def unsent(self) -> "OrderQuerySet":
-        return self.filter(state__in=["RESERVED", "PREPARED"])
+        return self.filter(state__in=["RESERVED", "PREPARED"], waits=False)
 
 
 class Order(models.Model):
@@ -62,6 +63,20 @@ class Order(models.Model):
     claimed_shares = models.DecimalField(
         db_default=0, **SHARES, help_text="matched by the venue's own words; its trades may lag"
     )
+    pair_trade = models.ForeignKey(
+        "trading.PairTrade",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="orders",
+        db_index=False,
+    )
+    role = models.CharField(
+        max_length=7, db_default="", blank=True, choices=[(r.value, r.value) for r in Role]
+    )
+    waits = models.BooleanField(
+        db_default=False, default=False, help_text="its money is held; its pair lets it go, or not"
+    )
     reason = models.TextField(default="", blank=True)
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
@@ -101,6 +116,11 @@ class Order(models.Model):
             ),
             models.Index(fields=["account", "-created_at"], name="order_by_account"),
             models.Index(fields=["account", "outcome", "whale"], name="order_bought_from"),
+            models.Index(
+                fields=["pair_trade", "created_at"],
+                condition=Q(pair_trade__isnull=False),
+                name="order_of_pair",
+            ),
         ]
 
     def __str__(self) -> str:

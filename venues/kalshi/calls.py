@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 import orjson
@@ -72,6 +73,23 @@ class Calls:
             except _Passing as problem:
                 said = str(problem)
         raise Unreadable(f"{path}: {said}")
+
+    def document(self, address: str) -> bytes:
+        """Read a document that the exchange publishes beside its API. Raises Unreadable."""
+        url = urljoin(self._url, address)
+        if urlsplit(url).scheme != urlsplit(self._url).scheme:
+            raise Unreadable(f"{url} is not read: it is less safe than the exchange's API")
+        try:
+            with self._http.stream("GET", url, timeout=self._timeout) as answer:
+                answer.raise_for_status()
+                body = bytearray()
+                for part in answer.iter_bytes():
+                    body += part
+                    if len(body) > BODY:
+                        raise Unreadable(f"{url} answers with over {BODY:,} bytes")
+        except httpx.HTTPError as problem:
+            raise Unreadable(f"{url}: {problem or type(problem).__name__}") from problem
+        return bytes(body)
 
     def pages(
         self, path: str, name: str, asked: Mapping[str, Any] | None = None, *, limit: int = PAGE

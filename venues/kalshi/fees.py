@@ -85,6 +85,12 @@ def charge(
     return Charged(fee=fee - back, accumulated=accumulated - back)
 
 
+def taker_fee(*, price: Decimal, shares: Decimal, rate: Decimal) -> Decimal:
+    """Return what one purchase costs beside its price, as an order's first match is rounded."""
+    model = money.ceil_micro(rate * shares * price * (1 - price))
+    return charge(revenue=-price * shares, model=model, accumulated=ZERO).fee
+
+
 def dearest(
     now: FeeTerms, changes: Iterable[FeeChange], *, series: FeeTerms, until: datetime
 ) -> FeeTerms | None:

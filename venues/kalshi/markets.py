@@ -7,7 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from venues.kalshi import games
 from venues.kalshi.fees import FeeChange, FeeTerms, FeeType
+from venues.kalshi.games import GameEvent
 from venues.kalshi.parse import NO, YES, token_of, written
 from venues.kalshi.teams import SERIES, team_code
 from venues.reading import BadMessage, clean, moment, moment_or_none, number, optional, text
@@ -82,6 +84,7 @@ class Event:
     kind: FeeType | None  # fees of its own, before those of its series
     multiplier: Decimal | None
     has_known_fees: bool = True
+    listed: GameEvent | None = None  # all that says which game it is about, and on what terms
 
     @property
     def league(self) -> str:
@@ -110,6 +113,7 @@ class Series:
     title: str
     shard: int
     fees: FeeTerms
+    rulebook: str = ""  # address of the document with its terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +201,9 @@ def event(row: Row, contracts: list[Row]) -> Event:
         kind=kind,
         multiplier=optional(row, "fee_multiplier_override"),
         has_known_fees=known,
+        listed=games.game(
+            text(row, "event_ticker", most=120), row, tuple(map(games.side_of, contracts))
+        ),
     )
 
 
@@ -209,6 +216,7 @@ def series(row: Row) -> Series:
         title=clean(row.get("title"), most=300),
         shard=int(optional(row, "exchange_index") or 0),
         fees=FeeTerms(kind=kind, multiplier=number(row.get("fee_multiplier"), "fee_multiplier")),
+        rulebook=clean(row.get("contract_terms_url"), most=300),
     )
 
 

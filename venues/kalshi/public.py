@@ -1,5 +1,6 @@
 """Kalshi's keyless reads over HTTP: series, games, books, trades, hours, and its state."""
 
+import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -49,6 +50,12 @@ class Public:
         asked = {"series_ticker": series, "status": status, "with_nested_markets": "true"}
         rows = self._calls.pages("/events", "events", asked, limit=EVENTS)
         return _readable(rows, lambda row: markets.event(row, list(row.get("markets") or ())))
+
+    def rulebook_hash(self, series: Series) -> str:
+        """Return the SHA-256 of the document with a series' terms; empty where none is named."""
+        if not series.rulebook:
+            return ""
+        return hashlib.sha256(self._calls.document(series.rulebook)).hexdigest()
 
     def market(self, ticker: str) -> Contract | None:
         """Return one market, also of those that ended a while ago; None where it is not known."""

@@ -12,12 +12,15 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
+
+from venues import ladders
 from venues.kalshi.auth import Clock, Keys, ServerClock, signed_headers
-from venues.kalshi.parse import NO, YES, Resting, book, level, split
+from venues.kalshi.parse import NO, YES, split, token_of
+from venues.ladders import Rungs, price_of, size_of
 from venues.listening import Listener
 from venues.reading import BadMessage, number, text
 from venues.types import Book
@@ -50,8 +53,8 @@ class Stream(Listener):
 
     def heard(self, frame: str) -> None:
         try:
-            row = json.loads(frame)
-        except (ValueError, RecursionError):
+            row = orjson.loads(frame)
+        except ValueError:
             return
         if not isinstance(row, Mapping):
             return
@@ -106,8 +109,12 @@ class UserPush(Stream):
 class _Ladders:
     """Both ladders of a market as they are built from frames."""
 
-    yes: dict[Decimal, Decimal]
-    no: dict[Decimal, Decimal]
+    yes: dict[int, int]  # bids, size by price, in the units of `venues.ladders`
+    no: dict[int, int]
+
+    def of(self, outcome: str) -> tuple[dict[int, int], dict[int, int]]:
+        """Return the bids of an outcome, and those of the other one."""
+        return (self.yes, self.no) if outcome == YES else (self.no, self.yes)
 
 
 class BookPush(Stream):
@@ -123,6 +130,7 @@ class BookPush(Stream):
         self._sid, self._seq, self._number = 0, 0, 1
         self._alive = 0.0  # when anything was heard last, on the monotonic clock
         self._at = datetime.min.replace(tzinfo=UTC)
+        self._touched: set[str] = set()
 
     def want(self, tickers: Collection[str]) -> None:
         """Follow these markets, and no others, from now on."""
@@ -144,12 +152,39 @@ class BookPush(Stream):
 
     def book(self, token: str) -> Book | None:
         """Return an outcome's book, or None while it is not known to be whole and fresh."""
-        ticker, _ = split(token)
+        ticker, outcome = split(token)
         with self._lock:
-            found = self._ladders.get(ticker)
-            if found is None or not self.is_live or time.monotonic() - self._alive > FRESH:
+            found = self._believed(ticker)
+            if found is None:
                 return None
-            return book(token, Resting(yes=dict(found.yes), no=dict(found.no)), at=self._at)
+            own, other = found.of(outcome)
+            return Book(
+                token=token,
+                bids=ladders.levels(ladders.best_bids(own)),
+                asks=ladders.levels(ladders.mirrored(other)),
+                at=self._at,
+            )
+
+    def asks(self, token: str) -> Rungs | None:
+        """Return what is asked for an outcome, or None while nothing can be believed."""
+        ticker, outcome = split(token)
+        with self._lock:
+            found = self._believed(ticker)
+            return None if found is None else ladders.mirrored(found.of(outcome)[1])
+
+    def touched(self) -> set[str]:
+        """Return tokens whose book changed, or was lost, since the last call."""
+        with self._lock:
+            found, self._touched = self._touched, set()
+        return {token_of(ticker, outcome) for ticker in found for outcome in (YES, NO)}
+
+    def age(self) -> float:
+        """Return how many seconds ago the connection last showed a sign of life."""
+        return time.monotonic() - self._alive
+
+    def _believed(self, ticker: str) -> _Ladders | None:
+        fresh = self.is_live and time.monotonic() - self._alive <= FRESH
+        return self._ladders.get(ticker) if fresh else None
 
     def hello(self) -> Iterable[str]:
         wanted = sorted(self._wanted)
@@ -158,6 +193,7 @@ class BookPush(Stream):
 
     def lost(self) -> None:
         with self._lock:
+            self._touched |= self._ladders.keys()
             self._ladders.clear()
             self._sid = self._seq = 0
 
@@ -193,18 +229,22 @@ class BookPush(Stream):
     def _take(self, kind: str, message: Row) -> bool:
         """Build ladders; returns whether they still can be believed."""
         if kind == "orderbook_snapshot":
-            self._ladders[text(message, "market_ticker", most=120)] = _Ladders(
+            ticker = text(message, "market_ticker", most=120)
+            self._ladders[ticker] = _Ladders(
                 yes=_side(message, "yes_dollars_fp"), no=_side(message, "no_dollars_fp")
             )
+            self._touched.add(ticker)
         elif kind == "orderbook_delta":
-            found = self._ladders.get(text(message, "market_ticker", most=120))
+            ticker = text(message, "market_ticker", most=120)
+            found = self._ladders.get(ticker)
             if found is None:
                 return True  # a change before its whole book means nothing
+            self._touched.add(ticker)
             side = {YES: found.yes, NO: found.no}.get(str(message.get("side")))
             if side is None:
                 raise BadMessage(f"side {str(message.get('side'))[:20]!r} is neither yes nor no")
-            price = number(message.get("price_dollars"), "price_dollars")
-            count = side.get(price, Decimal(0)) + number(message.get("delta_fp"), "delta_fp")
+            price = price_of(message.get("price_dollars"))
+            count = side.get(price, 0) + size_of(message.get("delta_fp"))
             side[price] = count
             if not count:
                 del side[price]
@@ -214,6 +254,7 @@ class BookPush(Stream):
     def _whole_again(self) -> None:
         """Forget all books and ask for whole ones: any of them may lack a change."""
         with self._lock:
+            self._touched |= self._ladders.keys()
             self._ladders.clear()
             sid, wanted = self._sid, self._wanted
         if sid and wanted:
@@ -240,6 +281,14 @@ def command(number: int, name: str, **params: Any) -> str:
     return json.dumps({"id": number, "cmd": name, "params": params})
 
 
-def _side(message: Row, name: str) -> dict[Decimal, Decimal]:
-    """Read one ladder; an empty one has no key."""
-    return {price: count for price, count in (level(row, name) for row in message.get(name) or ())}
+def _side(message: Row, name: str) -> dict[int, int]:
+    """Read one ladder; an empty one has no key. Raises BadMessage."""
+    found: dict[int, int] = {}
+    for row in message.get(name) or ():
+        if not isinstance(row, list) or len(row) != 2:
+            raise BadMessage(f"{name} has {str(row)[:40]!r} in place of price and count")
+        size = size_of(row[1])
+        if size < 0:
+            raise BadMessage(f"{name} has {size}")
+        found[price_of(row[0])] = size
+    return found

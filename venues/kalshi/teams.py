@@ -4,32 +4,18 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 
-# Of game series, by league. Codes have two or three letters and no separator between them.
+from venues.teams import TEAMS
+
+# Of game series, by league.
 SERIES = {"KXNBAGAME": "NBA", "KXNFLGAME": "NFL", "KXNHLGAME": "NHL", "KXMLBGAME": "MLB"}
-CODES = {
-    league: frozenset(codes.split())
-    for league, codes in {
-        "NBA": """
-            ATL BKN BOS CHA CHI CLE DAL DEN DET GSW HOU IND LAC LAL MEM MIA MIL MIN NOP NYK OKC ORL
-            PHI PHX POR SAC SAS TOR UTA WAS
-        """,
-        "NFL": """
-            ARI ATL BAL BUF CAR CHI CIN CLE DAL DEN DET GB HOU IND JAC KC LA LAC LAR LV MIA MIN NE
-            NO NYG NYJ PHI PIT SEA SF TB TEN WAS
-        """,
-        "NHL": """
-            ANA BOS BUF CAR CBJ CGY CHI COL DAL DET EDM FLA LA MIN MTL NJ NSH NYI NYR OTT PHI PIT
-            SEA SJ STL TB TOR UTA VAN VGK WPG WSH
-        """,
-        "MLB": """
-            ATH ATL AZ BAL BOS CHC CIN CLE COL CWS DET HOU KC LAA LAD MIA MIL MIN NYM NYY PHI PIT
-            SD SEA SF STL TB TEX TOR WSH
-        """,
-    }.items()
-}
 FORMERLY = {("NFL", "LA"): "LAR"}  # the Rams, until 2025
+# Codes have two or three letters and no separator between them.
+CODES = {
+    league: frozenset(team.code for team in teams) | {old for (of, old) in FORMERLY if of == league}
+    for league, teams in TEAMS.items()
+}
 # SERIES-26OCT08TBDAL, with the time of day where a team plays twice.
-EVENT = re.compile(r"([A-Z0-9]+)-(\d{2}[A-Z]{3}\d{2})(\d{4})?([A-Z]{4,6})(?:G\d)?")
+EVENT = re.compile(r"([A-Z0-9]+)-(\d{2}[A-Z]{3}\d{2})(\d{4})?([A-Z]{4,6})(G\d)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +25,7 @@ class Playing:
     league: str
     day: date  # in New York; it has been a day off
     codes: tuple[str, str]  # the visitor comes first, as a rule
+    is_one_of_several: bool  # the ticker tells games of one day apart
 
 
 def playing(event: str) -> Playing | None:
@@ -52,7 +39,10 @@ def playing(event: str) -> Playing | None:
     except ValueError:
         return None
     pairs = _pairs(found.group(4), CODES[league])
-    return Playing(league=league, day=day, codes=pairs[0]) if len(pairs) == 1 else None
+    if len(pairs) != 1:
+        return None
+    several = bool(found.group(3) or found.group(5))
+    return Playing(league=league, day=day, codes=pairs[0], is_one_of_several=several)
 
 
 def team_code(league: str, code: str) -> str | None:

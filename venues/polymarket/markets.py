@@ -1,14 +1,15 @@
 """Gamma's markets and the order book's books into our types (reference: polymarket.md 5, 8, 12)."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from venues.polymarket import games
+from venues.polymarket.games import GameMarket
 from venues.polymarket.parse import unix_time
-from venues.reading import BadMessage, clean, number, text
+from venues.reading import BadMessage, clean, number, text, texts
 from venues.types import Book, Level, Terms
 
 # What a final market may pay; anything else is a price on its way.
@@ -35,10 +36,12 @@ class Listing:
     terms: Terms | None = None  # what orders must be; None where any of it is missing
     sport: str = ""  # the kind of a game's market: moneyline, spreads, totals
     starts_at: datetime | None = None  # of its game
+    listed: GameMarket | None = None  # of a game: what says which one, and on what terms
 
 
-def listing(row: Mapping[str, Any]) -> Listing:
-    """Parse one row of `/markets`. Raises BadMessage for what cannot be used.
+def listing(row: Mapping[str, Any], event: Mapping[str, Any] | None = None) -> Listing:
+    """Parse one row of `/markets`, or of an event's markets. Raises BadMessage for what cannot be
+    used.
 
     Final means closed, resolved by the oracle and a payout vector that is one: half and half on an
     open market is only a price that nobody knows yet.
@@ -66,7 +69,18 @@ def listing(row: Mapping[str, Any]) -> Listing:
         terms=_terms(row, protocol="v2" if v2 else "v1"),
         sport=clean(row.get("sportsMarketType"), most=20),
         starts_at=_time(row.get("gameStartTime")),
+        listed=_game(row, event),
     )
+
+
+def _game(row: Mapping[str, Any], event: Mapping[str, Any] | None) -> GameMarket | None:
+    """Return what says which game a moneyline is about."""
+    if row.get("sportsMarketType") != "moneyline":
+        return None
+    events = row.get("events")
+    if event is None:
+        event = events[0] if isinstance(events, list) and events else {}
+    return games.market(row, event)
 
 
 def _condition(found: str) -> str:
@@ -147,15 +161,7 @@ def _fee_rate(row: Mapping[str, Any]) -> Decimal | None:
 
 
 def _texts(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """Read a list, which comes as JSON inside of text."""
-    value = row.get(name)
-    try:
-        found = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        raise BadMessage(f"{name} {str(value)[:60]!r} is no list") from None
-    if not isinstance(found, list):
-        raise BadMessage(f"{name} {str(value)[:60]!r} is no list")
-    return tuple(str(each) for each in found)
+    return texts(row.get(name), name)
 
 
 def _time(value: Any) -> datetime | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -29,6 +30,8 @@ LISTED = 100  # of one page of the catalogue, which gives no more
 TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 
 Row = Mapping[str, Any]
+MONEYLINE = "moneyline"
+
 T = TypeVar("T")
 
 
@@ -144,6 +147,26 @@ class Public:
                     if token in found.tokens:
                         return found
         return None
+
+    def games(self, series: str) -> list[Listing]:
+        """Return the open moneylines of the games of a series, by the catalogue's number of it."""
+        asked: dict[str, Any] = {"series_id": series, "closed": "false", "limit": LISTED}
+        found: list[Listing] = []
+        for _ in range(PAGES):
+            page = self._get(f"{self._at.gamma}/events/keyset", asked)
+            for event in _rows(page, "events"):
+                markets = event.get("markets")
+                rows = [
+                    row
+                    for row in (markets if isinstance(markets, list) else ())
+                    if isinstance(row, Mapping) and row.get("sportsMarketType") == MONEYLINE
+                ]
+                found += _readable(rows, partial(listing, event=event))
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return found
+            asked["after_cursor"] = cursor
+        raise Unreadable(f"the games of series {series} have over {PAGES} pages")
 
     def page_of_markets(self, cursor: str) -> tuple[list[Listing], str]:
         """Return some open markets, and the cursor after them: empty at the catalogue's end."""

@@ -14,18 +14,22 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import orjson
+
+from venues import ladders
+from venues.ladders import Rungs, price_of, size_of
 from venues.listening import Listener
 from venues.polymarket.auth import ApiKey
-from venues.polymarket.markets import book
-from venues.polymarket.parse import NotATrade, data_api_trade
+from venues.polymarket.parse import NotATrade, data_api_trade, unix_time
 from venues.reading import BadMessage, number, text
-from venues.types import Book, Level, Trade
+from venues.types import Book, Trade
 
 log = logging.getLogger(__name__)
 
 # One bad topic would end the whole subscription without a word: ask for nothing else.
 SUBSCRIBE = {"action": "subscribe", "subscriptions": [{"topic": "activity", "type": "trades"}]}
 AT_ONCE = 500  # tokens of one subscription; with more, snapshots have been seen to fail
+NO_BEST = ("0", "1", "0.00", "1.00", "0.0", "1.0", 0, 1)  # of a side that is empty
 FRESH = 10.0  # seconds without a frame of a token after which its book is not believed
 
 Row = Mapping[str, Any]
@@ -102,8 +106,8 @@ class UserPush(Listener):
 class _Ladder:
     """One book as it is built from frames."""
 
-    bids: dict[Decimal, Decimal]
-    asks: dict[Decimal, Decimal]
+    bids: dict[int, int]  # size by price, in the units of `venues.ladders`
+    asks: dict[int, int]
     at: datetime
     heard: float  # on the monotonic clock
 
@@ -123,6 +127,7 @@ class BookPush(Listener):
         self._ladders: dict[str, _Ladder] = {}
         self._ticks: dict[str, Decimal] = {}
         self._ended: set[str] = set()
+        self._touched: set[str] = set()
 
     def want(self, tokens: Collection[str]) -> None:
         """Follow these tokens, and no others, from now on."""
@@ -145,10 +150,24 @@ class BookPush(Listener):
                 return None
             return Book(
                 token=token,
-                bids=tuple(_levels(found.bids, best=max)),
-                asks=tuple(_levels(found.asks, best=min)),
+                bids=ladders.levels(ladders.best_bids(found.bids)),
+                asks=ladders.levels(ladders.best_asks(found.asks)),
                 at=found.at,
             )
+
+    def asks(self, token: str) -> Rungs | None:
+        """Return what is asked for a token, or None while nothing can be believed."""
+        with self._lock:
+            found = self._ladders.get(token)
+            if found is None or time.monotonic() - found.heard > FRESH or not self.is_live:
+                return None
+            return ladders.best_asks(found.asks)
+
+    def touched(self) -> set[str]:
+        """Return tokens whose book changed, or was lost, since the last call."""
+        with self._lock:
+            found, self._touched = self._touched, set()
+        return found
 
     def age(self, token: str) -> float:
         """Return how many seconds ago a token's book was last heard of."""
@@ -177,6 +196,7 @@ class BookPush(Listener):
 
     def lost(self) -> None:
         with self._lock:
+            self._touched |= self._ladders.keys()
             self._ladders.clear()
 
     def heard(self, frame: str) -> None:
@@ -191,16 +211,14 @@ class BookPush(Listener):
     def _take(self, row: Row) -> None:
         kind = row.get("event_type")
         if kind == "book":
-            whole = book(row)
-            known = self._ladders.get(whole.token)
-            if known is not None and whole.at < known.at:
+            token, at = text(row, "asset_id", most=160), unix_time(row.get("timestamp"))
+            known = self._ladders.get(token)
+            if known is not None and at < known.at:
                 return  # an old frame that came late
-            self._ladders[whole.token] = _Ladder(
-                bids={level.price: level.shares for level in whole.bids},
-                asks={level.price: level.shares for level in whole.asks},
-                at=whole.at,
-                heard=time.monotonic(),
+            self._ladders[token] = _Ladder(
+                bids=_side(row, "bids"), asks=_side(row, "asks"), at=at, heard=time.monotonic()
             )
+            self._touched.add(token)
         elif kind == "price_change":
             changes = row.get("price_changes") or ()
             for change in changes:
@@ -214,10 +232,12 @@ class BookPush(Listener):
             self._ended.add(text(row, "market", most=120))
 
     def _change(self, change: Row) -> None:
-        found = self._ladders.get(str(change.get("asset_id")))
+        token = str(change.get("asset_id"))
+        found = self._ladders.get(token)
         if found is None:
             return  # a change before its whole book means nothing
-        price, size = number(change.get("price"), "price"), number(change.get("size"), "size")
+        price, size = price_of(change.get("price")), size_of(change.get("size"))
+        self._touched.add(token)
         side = found.bids if change.get("side") == "BUY" else found.asks
         if size:
             side[price] = size
@@ -235,9 +255,9 @@ class BookPush(Listener):
             return
         for side, best, name in ((found.bids, max, "best_bid"), (found.asks, min, "best_ask")):
             told = change.get(name)
-            if told in (None, "") or not 0 < number(told, name) < 1:
+            if told in (None, "") or told in NO_BEST:
                 continue
-            if not side or best(side) != number(told, name):
+            if not side or best(side) != price_of(told):
                 self._again(token)
                 return
         if found.bids and found.asks and max(found.bids) >= min(found.asks):
@@ -245,6 +265,7 @@ class BookPush(Listener):
 
     def _again(self, token: str) -> None:
         self._ladders.pop(token, None)
+        self._touched.add(token)
         self.say(json.dumps({"operation": "unsubscribe", "assets_ids": [token]}))
         self.say(json.dumps({"operation": "subscribe", "assets_ids": [token]}))
 
@@ -255,22 +276,27 @@ class BookPush(Listener):
             changes = changes if isinstance(changes, list) else []
             for named in (row, *(each for each in changes if isinstance(each, Mapping))):
                 self._ladders.pop(str(named.get("asset_id")), None)
+                self._touched.add(str(named.get("asset_id")))
 
 
 def rows_of(frame: str) -> Iterator[Row]:
     """Yield the objects of a frame, which may be one or a list of them."""
     try:
-        found = json.loads(frame)
-    except (ValueError, RecursionError):
+        found = orjson.loads(frame)
+    except ValueError:
         return
     for row in found if isinstance(found, list) else [found]:
         if isinstance(row, Mapping):
             yield row
 
 
-def _levels(side: dict[Decimal, Decimal], *, best: Any) -> Iterator[Level]:
-    for price in sorted(side, reverse=best is max):
-        yield Level(price=price, shares=side[price])
+def _side(row: Row, name: str) -> dict[int, int]:
+    """Read one side of a whole book. Raises BadMessage."""
+    levels = row.get(name)
+    if not isinstance(levels, list):
+        raise BadMessage(f"{name} is no list of levels")
+    found = {price_of(each.get("price")): size_of(each.get("size")) for each in levels}
+    return {price: size for price, size in found.items() if size > 0}
 
 
 def _parts(tokens: Collection[str]) -> Iterator[list[str]]:

@@ -49,6 +49,11 @@ class Market(models.Model):
     )
     rules = models.TextField(default="", blank=True)
     rules_hash = models.CharField(max_length=64, default="", blank=True, help_text="SHA-256")
+    listing = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="of a game: what the venue lists, from which pairs are made",
+    )
     listed_at = models.DateTimeField(
         null=True, blank=True, help_text="when the catalogue last told of it"
     )

@@ -1,0 +1,205 @@
+"""What can go wrong between two legs, on both exchanges' own protocols: `make chaos` runs it all.
+
+The suite runs a part of it (tests/flows/test_pairs.py); `CHAOS_GAMES` sets the length of a session.
+"""
+
+import os
+import random
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from risk.models import RiskState
+from sandbox.faults import Kind
+from tests.pair_live import PairLive, pair_live
+from tests.world import assert_invariants
+from trading import pair_trades
+from trading.domain.legs import PairState
+from trading.models import Order, PairTrade
+
+D = Decimal
+FIRST = ("full", "partial", "none", "late", "unknown", "void")
+SECOND = ("full", "partial", "none", "late", "unknown", "refused")
+COMBINATIONS = [(first, second) for first in FIRST for second in SECOND]
+POST_FIRST, POST_SECOND = "POST /order", "POST /trade-api/v2/portfolio/events/orders"
+ENDS = {"HEDGED", "FLAT", "ABORTED", "MANUAL"}
+SLACK = 3.0  # seconds between two looks of the coordinator here
+# Where each combination ends; what is not here may end in any way that is allowed.
+EXPECTED = {
+    ("full", "full"): "HEDGED",
+    ("full", "partial"): "HEDGED",
+    ("full", "none"): "FLAT",
+    ("full", "late"): "HEDGED",
+    ("full", "unknown"): "MANUAL",
+    ("full", "refused"): "HEDGED",
+    ("partial", "full"): "HEDGED",
+    ("late", "full"): "HEDGED",
+    ("late", "none"): "FLAT",
+    ("void", "full"): "HEDGED",
+    **{("none", second): "ABORTED" for second in SECOND},
+    **{("unknown", second): "ABORTED" for second in SECOND},
+}
+
+
+class Killed(BaseException):
+    """The coordinator's process ended here."""
+
+
+def run_one(live: PairLive, first: str, second: str, *, crash: int = 0) -> PairTrade:
+    """Trade one game with chosen leg outcomes, killed at the nth look at the clock; judge it."""
+    game = fresh_game(live)
+    live.match()
+    live.make_gap(game)
+    before = cash_of(live)
+    known = set(PairTrade.objects.values_list("pk", flat=True))
+    live.watch.before = lambda: bend(live, game, first=first, second=second)
+    killed_at(live, crash, live.look)
+    trade = PairTrade.objects.exclude(pk__in=known).get()
+    longest = 0.0
+
+    def over() -> bool:
+        nonlocal longest
+        trade.refresh_from_db()
+        if trade.unhedged_at is not None and trade.state != "MANUAL":
+            longest = max(longest, (live.now - trade.unhedged_at).total_seconds())
+        return trade.state in ENDS
+
+    live.drive(until=over, most=400)
+    heal(live)
+    judge_end(live, trade, longest, expected=None if crash else EXPECTED.get((first, second)))
+    live.finish(game)
+    trade.refresh_from_db()
+    assert trade.settled_at is not None or trade.state == "ABORTED", trade.state
+    assert cash_of(live) - before == (trade.realised or 0)
+    return trade
+
+
+def fresh_game(live: PairLive):
+    traded = {trade.pair.event for trade in PairTrade.objects.select_related("pair")}
+    for _ in range(200):
+        for game in live.games():
+            is_standard = game.draft.league.name in ("NBA", "NHL")
+            soon = (game.draft.starts_at - live.now).total_seconds() < 150
+            if is_standard and not soon and game.draft.ticker not in traded:
+                return game
+        live.pass_time(60)
+    raise AssertionError("no game is left")
+
+
+def killed_at(live: PairLive, crash: int, work) -> None:
+    """Let the coordinator's process end at its nth look at the clock; another one follows."""
+    looks, clock = [0], live.watch.now
+
+    def now() -> datetime:
+        looks[0] += 1
+        if looks[0] == crash:
+            raise Killed
+        return clock()
+
+    live.watch.now = now
+    try:
+        work()
+        if crash:
+            for _ in range(40):
+                live.watch.drive()
+                live.pass_time(1)
+    except Killed:
+        pass
+    finally:
+        live.watch.now = clock
+
+
+def bend(live: PairLive, game, *, first: str, second: str) -> None:
+    """Let the first leg, and the first try of the second one, end in a chosen way."""
+    if first in ("none", "partial"):
+        live.withdraw(game, "polymarket")
+        if first == "partial":
+            live.offer_first(game, "0.40", "30")
+    elif first in ("late", "unknown"):
+        kind = Kind.ACCEPT_THEN_CLOSE if first == "late" else Kind.CLOSE_AFTER_BODY
+        live.fail("polymarket", kind, POST_FIRST)
+    elif first == "void":
+        done = sum(1 for trade in live.polymarket.trades if trade.number)
+        live.polymarket.rules = replace(live.polymarket.rules, fails={done + 1})
+    if second in ("none", "partial"):
+        live.withdraw(game, "kalshi")
+        if second == "partial":
+            live.offer_second(game, "0.50", "40")
+    elif second in ("late", "unknown", "refused"):
+        kind = {
+            "late": Kind.ACCEPT_THEN_CLOSE,
+            "unknown": Kind.CLOSE_AFTER_BODY,
+            "refused": Kind.STATUS,
+        }[second]
+        live.fail("kalshi", kind, POST_SECOND)
+
+
+def heal(live: PairLive) -> None:
+    for failing in live.sandbox.failing.values():
+        failing._rules.clear()
+    live.polymarket.rules = replace(live.polymarket.rules, fails=frozenset())
+
+
+def judge_end(live: PairLive, trade: PairTrade, longest: float, *, expected: str | None) -> None:
+    bounds = pair_trades.bounds_of(trade)
+    legs = pair_trades.view(trade, now=live.now, is_stopped=False)
+    seconds = float(bounds.hedge_hard + bounds.unwind_wait)
+    assert longest <= seconds + SLACK, longest
+    if trade.state in ("HEDGED", "FLAT", "ABORTED"):
+        assert abs(legs.naked) <= legs.dust
+    if expected is not None:
+        assert trade.state == expected, [each.sentence for each in trade.events.order_by("pk")]
+    # Never more open on one side than the bound, whatever happened.
+    assert legs.held(first=True) * legs.paid <= bounds.max_unhedged + D("0.01")
+    # What an unwind lost stays within its bound.
+    lost = D(str(trade.figures.get("unwound_loss", "0")))
+    sold = D(str(trade.figures.get("unwound_shares", "0")))
+    assert lost <= bounds.hedge_loss * sold + D("0.01")
+    for order in Order.objects.filter(pair_trade=trade):
+        assert list(order.events.values_list("new", flat=True)).count("SENDING") <= 1
+    live.judge()
+    assert_invariants()
+
+
+def cash_of(live: PairLive) -> Decimal:
+    return RiskState.objects.get(account=live.account).cash
+
+
+@pytest.fixture
+def live(transactional_db):
+    with pair_live(datetime.now(UTC).replace(microsecond=0)) as made:
+        yield made
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_every_combination_of_leg_outcomes(live, first):
+    for second in SECOND:
+        run_one(live, first, second)
+
+
+@pytest.mark.parametrize("crash", range(1, 13))
+def test_every_crash_point_of_the_coordinator(live, crash):
+    for first, second in (("full", "full"), ("full", "none"), ("late", "late"), ("void", "full")):
+        run_one(live, first, second, crash=crash)
+
+
+def test_a_session_of_many_games(live):
+    """The living market, with every kind of outcome drawn at random."""
+    count = int(os.environ.get("CHAOS_GAMES", "1000"))
+    session(live, count=count, seed=11)
+
+
+def session(live: PairLive, *, count: int, seed: int) -> None:
+    draw = random.Random(seed)
+    before = cash_of(live)
+    for _ in range(count):
+        first, second = draw.choice(COMBINATIONS)
+        crash = draw.choice((0, 0, 0, draw.randint(1, 12)))
+        run_one(live, first, second, crash=crash)
+    states = set(PairTrade.objects.values_list("state", flat=True))
+    assert states <= {PairState.HEDGED, PairState.FLAT, PairState.MANUAL, PairState.ABORTED}
+    realised = sum((trade.realised or D(0) for trade in PairTrade.objects.all()), D(0))
+    assert cash_of(live) - before == realised
+    assert PairTrade.objects.count() == count

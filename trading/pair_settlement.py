@@ -1,0 +1,225 @@
+"""What pair trades came to: each leg by its own venue's truth, and why that is not what was
+expected. The parts add up to the difference, to the micro-dollar.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.models import Account
+from markets import catalogue, kalshi_catalogue
+from markets.models import Market, Outcome
+from markets.resolutions import BadPayout
+from notifications.services import record, record_once
+from trading import pair_trades, settlement
+from trading.domain.legs import PairState, Role
+from trading.models import Order, PairTrade, Position
+from venues.errors import Unreadable
+from venues.kalshi.public import Public as KalshiPublic
+from venues.money import MICRO, ZERO
+from venues.polymarket.public import Public as PolymarketPublic
+from venues.types import Side
+from venues.words import dollars
+
+log = logging.getLogger(__name__)
+
+P = PairState
+ONE = Decimal(1)
+PARTED = timedelta(hours=12)  # for which one venue may lag behind the other one's result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """Realised against expected, USD; the parts add up to their difference."""
+
+    expected: Decimal
+    realised: Decimal
+    size: Decimal  # fewer, or more, shares were hedged than planned
+    slippage: Decimal  # other prices than planned
+    fees: Decimal  # other fees than planned
+    unwind: Decimal  # what was bought and sold again
+    branch: Decimal  # the pair paid something else than a dollar: a tie, or a fair price
+
+    @property
+    def parts(self) -> dict[str, Decimal]:
+        return {
+            "size": self.size,
+            "slippage": self.slippage,
+            "fees": self.fees,
+            "unwind": self.unwind,
+            "branch": self.branch,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traded:
+    """What one leg bought and sold again."""
+
+    bought: Decimal  # shares
+    cost: Decimal  # USD without fees
+    fees: Decimal
+    sold: Decimal
+    proceeds: Decimal  # USD after fees
+
+    @property
+    def held(self) -> Decimal:
+        return self.bought - self.sold
+
+    @property
+    def average(self) -> Decimal:
+        return self.cost / self.bought if self.bought else ZERO
+
+    @property
+    def fee(self) -> Decimal:
+        """Return the fee of a share that was bought."""
+        return self.fees / self.bought if self.bought else ZERO
+
+
+def read_ends(polymarket: PolymarketPublic, kalshi: KalshiPublic, *, now: datetime) -> None:
+    """Ask both venues how the games of trades ended that are not settled yet."""
+    waiting = PairTrade.objects.filter(settled_at__isnull=True).exclude(state=P.ABORTED.value)
+    markets = Market.objects.filter(
+        Q(outcomes__first_legs__in=waiting) | Q(outcomes__second_legs__in=waiting),
+        resolutions__isnull=True,
+    ).distinct()
+    ours = [each.external_id for each in markets if each.venue == "polymarket"]
+    theirs = {each.external_id: each for each in markets if each.venue == "kalshi"}
+    try:
+        catalogue.record(polymarket.listings(ours) if ours else [], now=now)
+        for contract in kalshi.contracts(sorted(theirs)) if theirs else []:
+            kalshi_catalogue.record_end(theirs[contract.ticker], contract, now=now)
+    except (Unreadable, BadPayout) as problem:
+        log.warning("How games ended cannot be read or booked: %s", problem)
+    settlement.settle_due(now=now)
+
+
+def settle(*, now: datetime) -> int:
+    """Settle trades whose two legs are paid, or that hold nothing; returns how many."""
+    ended = [P.HEDGED.value, P.FLAT.value, P.MANUAL.value, P.HEDGED_PROVISIONAL.value]
+    waiting = PairTrade.objects.filter(settled_at__isnull=True, state__in=ended)
+    count = 0
+    for trade_id in waiting.order_by("created_at").values_list("pk", flat=True):
+        with transaction.atomic():
+            trade = pair_trades.lock(trade_id)
+            count += _settle(trade, now=now)
+    return count
+
+
+def traded(trade: PairTrade, *, first: bool) -> Traded:
+    """Return what a leg bought and sold, by its orders' own fills."""
+    bought, cost, fees, sold, proceeds = ZERO, ZERO, ZERO, ZERO, ZERO
+    for order in trade.orders.all():
+        if Role(order.role).is_first != first:
+            continue
+        if order.side == Side.SELL:
+            sold += order.filled_shares
+            proceeds += order.filled_cost - order.fees
+        else:
+            bought += order.filled_shares
+            cost += order.filled_cost
+            fees += order.fees
+    return Traded(bought=bought, cost=cost, fees=fees, sold=sold, proceeds=proceeds)
+
+
+def explain(trade: PairTrade, payouts: tuple[Decimal, Decimal]) -> Explained:
+    """Split the difference between what a trade came to and what was expected of it."""
+    one, other = traded(trade, first=True), traded(trade, first=False)
+    hedged = max(min(one.held, other.held), ZERO)
+    paid = one.held * payouts[0] + other.held * payouts[1]
+    realised = paid - one.cost - one.fees - other.cost - other.fees + one.proceeds + other.proceeds
+    planned_fee = (trade.first_fee + trade.second_fee) / trade.shares
+    size = (hedged / trade.shares - ONE) * trade.expected
+    slippage = hedged * (trade.first_price + trade.second_price - one.average - other.average)
+    fees = hedged * (planned_fee - one.fee - other.fee)
+    branch = hedged * (payouts[0] + payouts[1] - ONE)
+    # What found no other side: bought, and sold again or paid as it was.
+    rest = realised - trade.expected - size - slippage - fees - branch
+    return Explained(
+        expected=trade.expected,
+        realised=realised.quantize(MICRO),
+        size=size.quantize(MICRO),
+        slippage=slippage.quantize(MICRO),
+        fees=fees.quantize(MICRO),
+        branch=branch.quantize(MICRO),
+        unwind=rest.quantize(MICRO),
+    )
+
+
+def _settle(trade: PairTrade, *, now: datetime) -> bool:
+    one, other = traded(trade, first=True), traded(trade, first=False)
+    _tell_parted(trade, one.held, now=now)
+    legs = ((one, trade.first), (other, trade.second))
+    if any(leg.held > 0 and not _is_paid(trade, outcome) for leg, outcome in legs):
+        return False
+    going = Order.objects.holding().filter(pair_trade=trade)
+    if going.exists() or (trade.state != P.FLAT and not (one.held > 0 or other.held > 0)):
+        return False
+    payouts = tuple(outcome.payout or ZERO for _, outcome in legs)
+    found = explain(trade, (payouts[0], payouts[1]))
+    if trade.state in (P.MANUAL, P.HEDGED_PROVISIONAL):
+        pair_trades.end_settled(trade, now=now)
+    trade.settled_at, trade.realised = now, found.realised
+    trade.explained = {name: str(part) for name, part in found.parts.items()}
+    trade.explained["payouts"] = [str(each) for each in payouts]
+    trade.save(update_fields=["settled_at", "realised", "explained"])
+    record(
+        kind="pair_settled",
+        account_id=trade.account_id,
+        sentence=_words(trade, found),
+        payload={"pair_trade": str(trade.pk)},
+        at=now,
+    )
+    return True
+
+
+def _is_paid(trade: PairTrade, outcome: Outcome) -> bool:
+    """Tell whether a leg's shares were turned into money, whatever they paid."""
+    if outcome.payout is None:
+        return False
+    held = Position.objects.filter(
+        account_id=trade.account_id, outcome=outcome, closed_at__isnull=True
+    )
+    return not held.exists()
+
+
+def _tell_parted(trade: PairTrade, held: Decimal, *, now: datetime) -> None:
+    """Tell a person, once, that Kalshi has paid and Polymarket's leg is a bet of its own now."""
+    paid, open_leg = trade.second.payout, trade.first.payout is None
+    if paid is None or not open_leg or held <= 0:
+        return
+    market = trade.second.market
+    ended = market.resolutions.order_by("version").values_list("resolved_at", flat=True).first()
+    by_price = paid not in (ZERO, ONE)
+    if not by_price and (ended is None or now - ended < PARTED):
+        return
+    record_once(
+        about="pair_trade",
+        kind="pair_parted",
+        account_id=trade.account_id,
+        level="ACT",
+        sentence=(
+            f"{trade.game}: Kalshi has paid {dollars(paid)} a share, and Polymarket waits. Its "
+            f"{held.normalize():f} shares are unhedged since then; sell them or hold them."
+        ),
+        payload={"pair_trade": str(trade.pk)},
+        at=now,
+    )
+
+
+def _words(trade: PairTrade, found: Explained) -> str:
+    live = trade.mode != Account.Mode.PAPER
+    names = {"branch": "what the game paid", "unwind": "unwound", "size": "size"}
+    parts = ", ".join(
+        f"{names.get(name, name)} {dollars(part, signed=True)}"
+        for name, part in found.parts.items()
+        if part
+    )
+    return (
+        f"{'🔴 LIVE' if live else '📄 PAPER'} {trade.game} settled: "
+        f"{dollars(found.realised, signed=True)}, expected "
+        f"{dollars(found.expected, signed=True)}." + (f" The difference: {parts}." if parts else "")
+    )
