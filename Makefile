@@ -5,9 +5,10 @@ BASE := .venv/.base-ready
 DEV := .venv/.dev-ready
 RECORDING ?=
 PORT ?= 8000
+CHAOS_GAMES ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check bench format lock clean
+.PHONY: help setup up test check chaos bench format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,7 +36,11 @@ check: $(DEV) ## format, lint, imports, types, migrations, deploy checks, then t
 	@HTTPS=true $(PY) manage.py check --deploy --fail-level WARNING
 	@$(MAKE) --no-print-directory test
 
+chaos: $(DEV) ## every way in which a pair's two legs can end, and a session of CHAOS_GAMES games
+	@CHAOS_GAMES=$(CHAOS_GAMES) $(PY) -m pytest -q -n 2 --dist worksteal tests/chaos_pairs.py
+
 bench: $(DEV) ## side-by-side benchmarks; prints ratios
+	@$(PY) -m uv pip install -q --no-deps --require-hashes --target .venv/bench -r requirements/bench.txt
 	@$(PY) -m bench
 
 format: $(DEV) ## format and fix what ruff can fix

@@ -28,7 +28,7 @@ def _run(folder: str) -> int:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    from bench import copying, kalshi, live, replay, sandbox, sizing
+    from bench import copying, kalshi, live, pairs, replay, sandbox, sizing
 
     missed = 0
     for measure in (
@@ -40,6 +40,9 @@ def _run(folder: str) -> int:
         live.measure_signing,
         kalshi.measure_signing,
         live.measure_event,
+        pairs.measure_scan,
+        pairs.measure_wire,
+        pairs.measure_one,
     ):
         call_command("flush", verbosity=0, interactive=False)  # each begins with nothing
         result = measure(folder)

@@ -119,6 +119,8 @@ class Sandbox:
         self._memory = memory
         self.failing: dict[str, Faults] = {}  # of the servers, once they are made
         memories.list_decided(self.polymarket.exchange, self._recalled.over, now=start)
+        if isinstance(self.world, World):
+            self.world.recall_decided(self._recalled.over, now=start)
 
     def apps(self) -> dict[str, ASGIApp]:
         """Return the servers by name."""

@@ -4,7 +4,7 @@ venues around a hidden fair price. The same seed and the same clock give the sam
 
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -131,6 +131,16 @@ class World:
             kalshi=self._list_on_kalshi(draft, now),
             lag={"kalshi": 0.0, "polymarket": 0.0},
         )
+
+    def recall_decided(self, drafts: Iterable[Draft], *, now: datetime) -> None:
+        """List games on Kalshi that ended in an earlier run, with what they paid."""
+        for draft in drafts:
+            if draft.ticker in self._kalshi.events:
+                continue
+            first = ONE if draft.winner == 0 else ZERO
+            sides = self._list_on_kalshi(draft, now)
+            for market, value in zip(sides, (first, ONE - first), strict=True):
+                life.settle(self._kalshi, market.ticker, value=value, now=now)
 
     def _next_teams(self, league: League) -> tuple[Team, Team]:
         """Draw two teams; nobody plays twice before everybody has played."""

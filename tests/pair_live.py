@@ -151,7 +151,7 @@ class PairLive:
         self.offer_first(game, away)
         self.offer_second(game, home)
 
-    def offer_first(self, game: Game, price: str, shares: str = "5000") -> None:
+    def offer_first(self, game: Game, price: str, shares: str = "200000") -> None:
         world = self.sandbox.world
         game.quotes.setdefault("polymarket", [])
         game.quotes["polymarket"] += world._place(
@@ -162,7 +162,7 @@ class PairLive:
             game, "polymarket", buy=True, price=bid, shares=Decimal(5000), at=self.now
         )
 
-    def offer_second(self, game: Game, price: str, count: str = "5000") -> None:
+    def offer_second(self, game: Game, price: str, count: str = "200000") -> None:
         """Offer the home team on Kalshi, in its own market alone."""
         game.quotes.setdefault("kalshi", [])
         for side, at in ((Side.ASK, Decimal(price)), (Side.BID, Decimal(price) - Decimal("0.01"))):
@@ -205,9 +205,9 @@ class PairLive:
         raise AssertionError(f"still {[str(each) for each in PairTrade.objects.all()]}")
 
     def finish(self, game: Game) -> None:
-        """Play a game to its end, and settle what was traded on it."""
-        while not game.over:
-            self.pass_time(30)
+        """End a game now, as it stands, and settle what was traded on it."""
+        self.sandbox.world._decide(game, self.now)
+        self.pass_time(1)
         self.settle()
 
     def settle(self) -> None:

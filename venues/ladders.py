@@ -3,14 +3,22 @@
 Prices are in hundredths of a cent, sizes in millionths of a share: both venues write no finer.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
 
 from venues.reading import BadMessage
 from venues.types import Level
 
 PRICES, SIZES = 10_000, 1_000_000  # units of a dollar, of a share
+LARGEST = 10**8  # shares at one price
+FINER = 0.02  # of a unit: how far a number may be from a whole one
+UNITS = np.array((PRICES, SIZES), dtype=np.float64)
 Rungs = tuple[tuple[int, int], ...]  # (price, size), best first
 
 
@@ -51,7 +59,44 @@ def best_bids(sizes: Mapping[int, int]) -> Rungs:
 
 def mirrored(sizes: Mapping[int, int]) -> Rungs:
     """Return the asks that the bids of the other outcome are, best first."""
-    return tuple((PRICES - price, size) for price, size in sorted(sizes.items(), reverse=True))
+    return tuple([(PRICES - price, size) for price, size in sorted(sizes.items(), reverse=True)])
+
+
+def sizes_of(levels: Iterable[Sequence[str]]) -> dict[int, int]:
+    """Read one side of a whole book from price and size, written as text: size by price, without
+    what is empty. Raises BadMessage.
+    """
+    texts = list(chain.from_iterable(levels))
+    if not texts:
+        return {}
+    exact = _numbers(texts).reshape(-1, 2) * UNITS
+    whole = np.rint(exact)
+    if np.abs(exact - whole).max() > FINER:
+        raise BadMessage("a level of the book is finer, or larger, than any book")
+    sizes: dict[int, int] = dict(whole.astype(np.int64).tolist())
+    if not (min(sizes) > 0 and max(sizes) < PRICES and min(sizes.values()) >= 0):
+        raise BadMessage("a level of the book has no price between 0 and 1, or no size")
+    return sizes if 0 not in sizes.values() else {at: of for at, of in sizes.items() if of}
+
+
+def _numbers(texts: list[str]) -> npt.NDArray[np.float64]:
+    """Read many numbers at once: as one JSON list where they are JSON's, else one by one."""
+    try:
+        joined = ",".join(texts)  # nothing but text: a number, or a truth, is none of a level
+        if len(texts) % 2 or "e" in joined:
+            raise ValueError(joined[:40])
+        return np.array(orjson.loads(f"[{joined}]"), dtype=np.float64)
+    except (ValueError, TypeError):
+        pass
+    try:
+        found = [float(text) for text in texts]
+    except (ValueError, TypeError):
+        raise BadMessage("a level of the book is not written as numbers") from None
+    if len(found) % 2 or not all(isinstance(text, str) for text in texts):
+        raise BadMessage("a level of the book is not a price and a size, written as text")
+    if not all(abs(each) < LARGEST for each in found):
+        raise BadMessage("a level of the book is larger than any book")
+    return np.array(found, dtype=np.float64)
 
 
 def rungs(levels: Iterable[Level]) -> Rungs:

@@ -81,7 +81,12 @@ class Quote:
     first: Leg  # Polymarket
     second: Leg  # Kalshi
     reserve: Decimal  # USD a share
-    worst: Worst
+
+    @property
+    def worst(self) -> Worst:
+        """Return the branch in which it loses most."""
+        unit = self.capital / self.shares
+        return worst(self.route, cost=unit, kalshi_price=self.second.average)
 
     @property
     def capital(self) -> Decimal:
@@ -173,16 +178,8 @@ def quote(
     if not found:
         return None
     ours, theirs = _leg(first, found, 0, _polymarket_fee), _leg(second, found, 1, _kalshi_fee)
-    shares = _shares(sum(size for *_, size in found))
-    cost = (ours.cost + ours.fee + theirs.cost + theirs.fee) / shares
-    made = Quote(
-        route=route,
-        shares=shares,
-        first=ours,
-        second=theirs,
-        reserve=asked.reserve,
-        worst=worst(route, cost=cost, kalshi_price=theirs.average),
-    )
+    shares = _shares(sum([size for *_, size in found]))
+    made = Quote(route=route, shares=shares, first=ours, second=theirs, reserve=asked.reserve)
     return made if made.net > 0 else None
 
 
@@ -290,7 +287,7 @@ def _whole_lots(found: Iterator[Step], lot: Decimal) -> list[Step]:
     """Cut the walk to a multiple of the lot, from its worst end."""
     taken = list(found)
     unit = int(lot * SIZES)
-    over = sum(size for *_, size in taken) % unit
+    over = sum([size for *_, size in taken]) % unit
     while over and taken:
         p, q, size = taken.pop()
         if size > over:
@@ -307,21 +304,25 @@ def _leg(
     for step in found:
         by_price[step[place]] = by_price.get(step[place], 0) + step[2]
     matches = [(Decimal(price).scaleb(-4), _shares(size)) for price, size in by_price.items()]
-    shares = sum((size for _, size in matches), ZERO)
-    cost = sum((price * size for price, size in matches), ZERO)
+    cost = Decimal(sum([price * size for price, size in by_price.items()])).scaleb(-10)
     worst_price = max(by_price)
+    depth = 0
+    for price, size in side.asks:
+        if price > worst_price:
+            break
+        depth += size
     return Leg(
         token=side.token,
         limit=Decimal(worst_price).scaleb(-4),
-        average=cost / shares,
+        average=cost / _shares(sum(by_price.values())),
         cost=cost,
         fee=fee(matches, side.fee_rate),
-        depth=_shares(sum(size for price, size in side.asks if price <= worst_price)),
+        depth=_shares(depth),
     )
 
 
 def _polymarket_fee(matches: Matches, rate: Decimal) -> Decimal:
-    return sum((taker_fee(price=p, shares=s, rate=rate) for p, s in matches), ZERO)
+    return sum([taker_fee(price=p, shares=s, rate=rate) for p, s in matches], ZERO)
 
 
 def _kalshi_fee(matches: Matches, rate: Decimal) -> Decimal:

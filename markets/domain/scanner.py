@@ -50,6 +50,7 @@ class Scanner:
         self.pairs = {each.pair: each for each in pairs}
         self._caps = caps
         self._asks: dict[str, Rungs] = {}
+        self._halves: dict[tuple[int, Route], tuple[Side, Side]] = {}  # with their asks
         self._routes = [(each, route) for each in pairs for route in Route]
         tokens = [half.token for each, route in self._routes for half in each.halves(route)]
         self._places = {token: place for place, token in enumerate(dict.fromkeys(tokens))}
@@ -61,6 +62,11 @@ class Scanner:
         self._second = self._column(1)
         self._most = np.array(
             [int((1 - each.reserve) * UNIT) for each, _ in self._routes], dtype=np.int64
+        )
+        # The same numbers for a look at one token: single cells of an array are slow to read.
+        self._cells = [NOTHING] * len(self._places)
+        self._bounds = list(
+            zip(self._first.tolist(), self._second.tolist(), self._most.tolist(), strict=True)
         )
         self._of_token: dict[str, list[int]] = {}
         for number, (each, route) in enumerate(self._routes):
@@ -77,7 +83,11 @@ class Scanner:
         if place is None:
             return
         self._asks[token] = asks
-        self._best[place] = unit_cost(asks[0][0], self._rates[token]) if asks else NOTHING
+        for number in self._of_token[token]:
+            pair, route = self._routes[number]
+            self._halves.pop((pair.pair, route), None)
+        cost = unit_cost(asks[0][0], self._rates[token]) if asks else NOTHING
+        self._best[place] = self._cells[place] = cost
 
     def asks(self, token: str) -> Rungs:
         return self._asks.get(token, ())
@@ -90,20 +100,23 @@ class Scanner:
 
     def scan_token(self, token: str) -> list[Found]:
         """Return the routes of one token that earn something now."""
-        best = self._best
-        return self._walk(
-            number
-            for number in self._of_token.get(token, ())
-            if best[self._first[number]] + best[self._second[number]] <= self._most[number]
-        )
+        best, found = self._cells, []
+        for number in self._of_token.get(token, ()):
+            first, second, most = self._bounds[number]
+            if best[first] + best[second] <= most:
+                found.append(number)
+        return self._walk(found)
 
     def halves(self, pair: int, route: Route) -> tuple[Side, Side]:
         """Return both halves of a route with their asks."""
-        first, second = self.pairs[pair].halves(route)
-        return (
-            replace(first, asks=self.asks(first.token)),
-            replace(second, asks=self.asks(second.token)),
-        )
+        known = self._halves.get((pair, route))
+        if known is None:
+            first, second = self.pairs[pair].halves(route)
+            known = self._halves[pair, route] = (
+                replace(first, asks=self.asks(first.token)),
+                replace(second, asks=self.asks(second.token)),
+            )
+        return known
 
     def _walk(self, numbers: Iterable[int]) -> list[Found]:
         found = []

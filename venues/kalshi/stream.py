@@ -283,12 +283,7 @@ def command(number: int, name: str, **params: Any) -> str:
 
 def _side(message: Row, name: str) -> dict[int, int]:
     """Read one ladder; an empty one has no key. Raises BadMessage."""
-    found: dict[int, int] = {}
-    for row in message.get(name) or ():
-        if not isinstance(row, list) or len(row) != 2:
-            raise BadMessage(f"{name} has {str(row)[:40]!r} in place of price and count")
-        size = size_of(row[1])
-        if size < 0:
-            raise BadMessage(f"{name} has {size}")
-        found[price_of(row[0])] = size
-    return found
+    levels = message.get(name) or ()
+    if any(not isinstance(level, list) or len(level) != 2 for level in levels):
+        raise BadMessage(f"{name} has {str(levels)[:80]!r}, not prices and counts")
+    return ladders.sizes_of(levels)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 # One bad topic would end the whole subscription without a word: ask for nothing else.
 SUBSCRIBE = {"action": "subscribe", "subscriptions": [{"topic": "activity", "type": "trades"}]}
 AT_ONCE = 500  # tokens of one subscription; with more, snapshots have been seen to fail
+PRICE_AND_SIZE = itemgetter("price", "size")
 NO_BEST = ("0", "1", "0.00", "1.00", "0.0", "1.0", 0, 1)  # of a side that is empty
 FRESH = 10.0  # seconds without a frame of a token after which its book is not believed
 
@@ -295,8 +297,10 @@ def _side(row: Row, name: str) -> dict[int, int]:
     levels = row.get(name)
     if not isinstance(levels, list):
         raise BadMessage(f"{name} is no list of levels")
-    found = {price_of(each.get("price")): size_of(each.get("size")) for each in levels}
-    return {price: size for price, size in found.items() if size > 0}
+    try:
+        return ladders.sizes_of(map(PRICE_AND_SIZE, levels))
+    except KeyError as missing:
+        raise BadMessage(f"a level of {name} has no {missing}") from None
 
 
 def _parts(tokens: Collection[str]) -> Iterator[list[str]]:
