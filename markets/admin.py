@@ -4,7 +4,15 @@ from django.contrib import admin
 from unfold.admin import ModelAdmin
 
 from accounts.admin import ReadOnly
-from markets.models import Feed, Market, Outcome, Resolution
+from markets.models import (
+    Feed,
+    Market,
+    Opportunity,
+    Outcome,
+    Pair,
+    PairApproval,
+    Resolution,
+)
 
 
 @admin.register(Market)
@@ -33,3 +41,27 @@ class ResolutionAdmin(ReadOnly):
 class FeedAdmin(ReadOnly):
     ordering = ["-started_at"]
     list_display = ["name", "kind", "state", "clock_at", "position", "total", "seen_at"]
+
+
+@admin.register(Pair)
+class PairAdmin(ReadOnly):
+    ordering = ["-seen_at"]
+    list_display = ["game", "event", "state", "is_standard", "frozen_why", "starts_at", "seen_at"]
+    list_filter = ["state", "is_standard", "game__league"]
+    search_fields = ["event", "polymarket__slug", "game__title"]
+    list_select_related = ["game"]
+
+
+@admin.register(PairApproval)
+class PairApprovalAdmin(ReadOnly):
+    ordering = ["-at"]
+    list_display = ["pair", "user", "is_approved", "rules_hash", "at", "note"]
+    list_select_related = ["pair__game", "user"]
+
+
+@admin.register(Opportunity)
+class OpportunityAdmin(ReadOnly):
+    ordering = ["-last_seen"]
+    list_display = ["pair", "route", "net", "capital", "first_seen", "last_seen", "ended_at"]
+    list_filter = ["route", "pair__game__league"]
+    list_select_related = ["pair__game"]

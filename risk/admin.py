@@ -10,13 +10,33 @@ from unfold.admin import ModelAdmin
 from accounts.admin import ReadOnly
 from markets import clock
 from risk.domain.breakers import BreakerKind
-from risk.models import BreakerTrip, KillSwitch, Purse, Reservation, RiskProfile, RiskState
+from risk.models import (
+    BreakerTrip,
+    KillSwitch,
+    PairProfile,
+    Purse,
+    Reservation,
+    RiskProfile,
+    RiskState,
+)
 from risk.services import NothingToReset, reset_breaker, start_again, stop
 
 
 @admin.register(RiskProfile)
 class RiskProfileAdmin(ModelAdmin):
     list_display = ["account", "kelly_fraction", "max_position_size", "daily_loss_limit"]
+    readonly_fields = ["account"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(PairProfile)
+class PairProfileAdmin(ModelAdmin):
+    list_display = ["account", "leagues", "accept_standard", "max_unhedged", "max_worst_loss"]
     readonly_fields = ["account"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:

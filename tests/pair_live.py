@@ -338,6 +338,7 @@ def pair_live(
             min_lifetime=0,
             max_worst_loss=500,
             quiet_seconds=0,
+            fok_multiple=30_000,  # so that a first leg may be matched in part
         )
         RiskProfile.objects.filter(account=account).update(
             max_daily_pairs=10_000,

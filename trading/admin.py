@@ -16,6 +16,7 @@ from markets import clock
 from risk.domain.presets import PRESETS
 from trading import (
     admin_keys,  # noqa: F401  # registers itself
+    admin_pairs,  # noqa: F401  # registers itself
     approvals,
     orders,
     sending,

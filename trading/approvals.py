@@ -12,7 +12,7 @@ from django.db import transaction
 
 from accounts.models import User
 from notifications.services import record
-from trading import orders, portfolio
+from trading import orders, pair_trades, portfolio
 from trading.domain.entries import decide_entries
 from trading.domain.exits import decide_exit
 from trading.domain.order_state import OrderState
@@ -32,7 +32,14 @@ class Outcome:
 
 
 def approve(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outcome:
-    """Approve an order, if everything that was shown still holds. Nothing is sent here."""
+    """Approve an order, if everything that was shown still holds. Nothing is sent here.
+
+    A leg of a pair is approved with its pair, and never alone.
+    """
+    pair = Order.objects.values_list("pair_trade_id", flat=True).get(pk=order_id)
+    if pair is not None:
+        said = pair_trades.approve(trade_id=pair, by=by, now=now, note=note)
+        return Outcome(counted=said.startswith("Approved"), sentence=said)
     with transaction.atomic():
         orders.lock_accounts([order_id])
         order = _waiting(order_id)
@@ -64,7 +71,11 @@ def approve(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outco
 
 
 def decline(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outcome:
-    """Decline an order: final, and always possible while it waits."""
+    """Decline an order: final, and always possible while it waits. A leg takes its pair along."""
+    pair = Order.objects.values_list("pair_trade_id", flat=True).get(pk=order_id)
+    if pair is not None:
+        said = pair_trades.decline(trade_id=pair, by=by, now=now, note=note)
+        return Outcome(counted=said.startswith("Declined"), sentence=said)
     with transaction.atomic():
         orders.lock_accounts([order_id])
         order = _waiting(order_id)

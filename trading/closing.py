@@ -11,6 +11,7 @@ from django.db.models import Sum
 from accounts.models import Account, User
 from risk.domain.reasons import Reason
 from risk.models import Reservation, RiskState
+from trading import pair_trades
 from trading.domain.entries import MAX_LIMIT
 from trading.domain.exits import MIN_LIMIT
 from trading.domain.situation import Intent
@@ -73,7 +74,13 @@ def _sellable(position: Position) -> Decimal:
         entry=False,
         state=Reservation.State.HELD,
     ).aggregate(total=Sum("shares"))["total"]
-    count = position.confirmed_shares - (going or ZERO)
+    paired = pair_trades.held(position.account_id, position.outcome_id)
+    count = position.confirmed_shares - (going or ZERO) - paired
+    if count <= 0 and paired:
+        raise CannotClose(
+            "These shares are one side of a pair, and selling them would leave the other side "
+            "open. They pay when the game is over."
+        )
     if count <= 0:
         raise CannotClose("All of it is being sold already.")
     return count

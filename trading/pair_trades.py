@@ -27,6 +27,7 @@ from trading.domain.legs import (
     NEXT,
     ONE_SIDED,
     OPEN,
+    RUNNING,
     End,
     Legs,
     LegTerms,
@@ -270,6 +271,20 @@ def bounds_of(trade: PairTrade) -> PairLimits:
         else:
             kept[name] = Decimal(value) if isinstance(known, Decimal) else value
     return PairLimits(**kept)
+
+
+def held(account_id: UUID, outcome_id: int) -> Decimal:
+    """Return shares of an outcome that an account holds for pairs which are not settled."""
+    running = Order.objects.filter(
+        account_id=account_id,
+        outcome_id=outcome_id,
+        pair_trade__settled_at__isnull=True,
+        pair_trade__state__in=sorted(RUNNING - {P.MANUAL.value}),
+    )
+    bought = running.filter(side=Side.BUY).aggregate(total=Sum("filled_shares"))["total"] or ZERO
+    sold = running.filter(side=Side.SELL).aggregate(total=Sum("filled_shares"))["total"] or ZERO
+    total: Decimal = bought - sold
+    return total
 
 
 def one_sided(**filters: Any) -> int:

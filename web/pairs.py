@@ -348,6 +348,13 @@ class PairForm(forms.ModelForm):  # type: ignore[type-arg]
             "unwind_wait": "Unsettled shares are waited for, s",
         }
 
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        soft, hard = cleaned.get("hedge_soft"), cleaned.get("hedge_hard")
+        if soft is not None and hard is not None and hard < soft:
+            self.add_error("hedge_hard", "Not before the last price was tried.")
+        return cleaned
+
     def clean_excluded(self) -> list[str]:
         parts = [part.strip() for part in self.cleaned_data["excluded"].split(",")]
         return [part[:80] for part in parts if part][:200]
@@ -370,15 +377,12 @@ def settings(request: HttpRequest, account_id: UUID) -> HttpResponse:
         },
     )
     if request.method == "POST" and form.is_valid():
-        if form.cleaned_data["hedge_hard"] < form.cleaned_data["hedge_soft"]:
-            form.add_error("hedge_hard", "Not before the last price was tried.")
-        else:
-            form.save()
-            for name in names:
-                setattr(limits, name, form.cleaned_data[name])
-            limits.save(update_fields=names)
-            messages.success(request, "Saved. Trades that run keep the bounds they began with.")
-            return redirect("pair-settings", account.pk)
+        form.save()
+        for name in names:
+            setattr(limits, name, form.cleaned_data[name])
+        limits.save(update_fields=names)
+        messages.success(request, "Saved. Trades that run keep the bounds they began with.")
+        return redirect("pair-settings", account.pk)
     own = ("max_position_size", "daily_loss_limit")
     context |= {"form": form, "own": {name: getattr(limits, name) for name in own}}
     return render(request, "web/pair_settings.html", context)
