@@ -7,6 +7,7 @@ is asked once for a pair, as a user of it would: two quotes, one call.
 import json
 import random
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 from operator import itemgetter
 from pathlib import Path
@@ -21,7 +22,7 @@ from markets.domain.payoff import Route
 from markets.domain.scanner import Scanner, Watched
 from venues import ladders
 from venues.kalshi.fees import taker_fee as kalshi_fee
-from venues.ladders import price_of, size_of
+from venues.ladders import Asks, price_of, size_of
 from venues.polymarket.fees import taker_fee
 
 PAIRS, LEVELS, FEW = 1_000, 50, 300
@@ -112,12 +113,10 @@ def measure_scan(folder: str) -> Result:
     found = {each.pair for each in scanner.scan()}
     if not abs(len(found) - theirs()) <= PAIRS // 50:
         raise SystemExit(f"pairs: ours finds {len(found)}, oracle3 {theirs()}")
-    slow = median(seconds(theirs) for _ in range(3))
-    fast = median(seconds(scanner.scan) for _ in range(ROUNDS))
     return Result(
         name=f"exact scan of {PAIRS:,} pairs of {LEVELS}-level books against oracle3's "
         "check_constraint",
-        measured=slow / fast,
+        measured=_ratio(theirs, scanner.scan, rounds=ROUNDS),
         promised=10,
         unit="times the pairs a second",
     )
@@ -133,9 +132,11 @@ def measure_wire(folder: str) -> Result:
     def ours() -> int:
         for number, (away, home, kalshi) in enumerate(frames):
             for name, body in (("a", away), ("h", home)):
-                scanner.update(f"{number}{name}", ladders.best_asks(_sizes(orjson.loads(body))))
+                rows = list(map(PRICE_AND_SIZE, orjson.loads(body)))
+                scanner.update(f"{number}{name}", Asks(rows, mirrored=False))
             for name, body in zip(("hy", "an", "ay", "hn"), kalshi, strict=True):
-                scanner.update(f"{number}{name}", ladders.mirrored(_sizes(orjson.loads(body))))
+                rows = list(map(PRICE_AND_SIZE, orjson.loads(body)))
+                scanner.update(f"{number}{name}", Asks(rows, mirrored=True))
         return len({each.pair for each in scanner.scan()})
 
     def plain() -> int:
@@ -143,10 +144,9 @@ def measure_wire(folder: str) -> Result:
 
     if ours() != plain():
         raise SystemExit(f"pairs: {ours()} by whole numbers, {plain()} by Decimal")
-    slow, fast = (median(seconds(act) for _ in range(7)) for act in (plain, ours))
     return Result(
         name="wire bytes to opportunities against json and Decimal",
-        measured=slow / fast,
+        measured=_ratio(plain, ours, rounds=25),
         promised=2.5,
         unit="times faster",
     )
@@ -165,14 +165,17 @@ def measure_one(folder: str) -> Result:
             scanner.update(token, asks)
             scanner.scan_token(token)
 
-    whole = median(seconds(scanner.scan) for _ in range(ROUNDS))
-    single = median(seconds(one) for _ in range(ROUNDS)) / len(changed)
     return Result(
         name=f"one changed book against scanning {FEW} pairs again",
-        measured=whole / single,
+        measured=_ratio(scanner.scan, one, rounds=ROUNDS) * len(changed),
         promised=50,
         unit="times cheaper",
     )
+
+
+def _ratio(slow: Callable[[], object], fast: Callable[[], object], *, rounds: int) -> float:
+    """Return how much longer one thing takes than the other, measured in turns."""
+    return median(seconds(slow) / seconds(fast) for _ in range(rounds))
 
 
 def _frames(books: dict[str, Text]) -> tuple[bytes, bytes, list[bytes]]:
@@ -185,10 +188,6 @@ def _frames(books: dict[str, Text]) -> tuple[bytes, bytes, list[bytes]]:
         for name in ("hy", "an", "ay", "hn")
     ]
     return body(books["a"]), body(books["h"]), [body(each) for each in bids]
-
-
-def _sizes(rows: list[dict[str, str]]) -> dict[int, int]:
-    return ladders.sizes_of(map(PRICE_AND_SIZE, rows))
 
 
 def _plain(frames: tuple[bytes, bytes, list[bytes]]) -> bool:

@@ -114,15 +114,27 @@ def approve(
     return said
 
 
-def freeze(*, pair_id: int, why: str, now: datetime) -> bool:
-    """Stop entries of a pair until a person has looked; returns whether they went on till now."""
+def freeze(*, pair_id: int, why: str, now: datetime, before_start: bool = False) -> bool:
+    """Stop entries of a pair until a person has looked; returns whether they went on till now.
+
+    With `before_start` only while its game has not begun: prices part in play, and mean nothing.
+    """
     with transaction.atomic():
         pair = Pair.objects.select_for_update().get(pk=pair_id)
-        if pair.state != Pair.State.READ:
+        begun = pair.starts_at is not None and pair.starts_at <= now
+        if pair.state == Pair.State.OVER or (before_start and begun):
+            return False
+        if pair.state == Pair.State.FROZEN and not _was_lifted(pair):
             return False
         _freeze(pair, why, now=now)
         pair.save(update_fields=["state", "frozen_why", "frozen_at"])
     return True
+
+
+def _was_lifted(pair: Pair) -> bool:
+    """Tell whether somebody approved a pair after it was frozen."""
+    later = PairApproval.objects.filter(pair=pair, is_approved=True, at__gt=pair.frozen_at)
+    return pair.frozen_at is not None and later.exists()
 
 
 def _listed(venue: str, *, now: datetime) -> list[Market]:
@@ -189,7 +201,9 @@ def _store(
             pair.rules_hash, pair.texts, pair.changed_at = reading.rules_hash, texts_of(found), now
         if pair.game_id != game.pk:
             pair.game = game
-        pair.starts_at = found.market.starts_at
+        if why or pair.starts_at is None:
+            # Drifts add up: a start counts from when it was read first, or froze the pair.
+            pair.starts_at = found.market.starts_at
         for name, value in told.items():
             setattr(pair, name, value)
         pair.save()

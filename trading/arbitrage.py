@@ -6,15 +6,15 @@ begin (pair_trades) > advance (domain.legs) > submit (orders) > hedged, flat or 
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Sum
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Min, Q, Sum
 
 from accounts import credentials, kalshi_keys
 from accounts.models import Account
@@ -26,7 +26,8 @@ from markets.opportunities import kalshi_leg, kalshi_market, polymarket_leg
 from notifications.services import record
 from risk import stops
 from risk.domain import breakers
-from risk.domain.pairs import PairCandidate, PairLimits
+from risk.domain.pairs import DEFAULT_PAIRS, PairCandidate, PairLimits
+from risk.domain.reasons import Reason
 from risk.models import PairProfile, Reservation, RiskProfile, RiskState
 from risk.services import record_trips
 from trading import exposure, orders, pair_trades, purses, reconciliation, sending, windows
@@ -48,6 +49,7 @@ from venues.types import Side as OrderSide
 log = logging.getLogger(__name__)
 
 MEASURED = 200  # of the latest trades, from which the leg risk is known
+PAPER = Account.Mode.PAPER
 PLACES = Decimal("0.000001")
 Halves = Mapping[Route, tuple[Side, Side]]
 
@@ -72,23 +74,61 @@ def consider(
     `known` remembers refusals that are on record, so that they are not written again.
     """
     began: list[UUID] = []
-    shared = _shared(seen, now=now)
+    known = set() if known is None else known
     for account in _accounts():
-        with transaction.atomic():
-            # Locks the account, so that two opportunities cannot both spend the same cash.
-            risk = RiskState.objects.select_for_update().get(account=account)
-            windows.roll(risk, now=now)
-            situation = _gather(account, risk, seen, shared, now=now)
-            answer = decide_pair(situation)
-            if answer.intent is None:
-                key = (account.pk, seen.opportunity.pk, answer.reason.value)
-                if known is None or key not in known:
-                    _refuse(account, seen, answer, now=now)
-                    if known is not None:
-                        known.add(key)
-                continue
-            began.append(_begin(account, seen, situation, answer, now=now).pk)
+        try:
+            made = _consider(account, seen, known, now=now)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("Account %s cannot decide on %s; the others do", account, seen)
+            continue
+        if made is not None:
+            began.append(made)
+            # What one account takes of both books, the next one must not count on: its turn
+            # comes with the next look.
+            break
     return began
+
+
+def _consider(
+    account: Account, seen: Seen, known: set[tuple[UUID, int, str]], *, now: datetime
+) -> UUID | None:
+    """Decide for one account; returns the trade that began."""
+    with transaction.atomic():
+        # Locks the account, so that two opportunities cannot both spend the same cash.
+        risk = RiskState.objects.select_for_update().get(account=account)
+        windows.roll(risk, now=now)
+        shared = _shared(seen, now=now)
+        situation = _gather(account, risk, seen, shared, now=now)
+        answer = decide_pair(situation)
+        if answer.intent is not None:
+            row = _row_of(seen, answer.intent.quote.route)
+            answer = _of_the_row(account, row, answer, situation.bounds, now=now)
+        if answer.intent is not None:
+            return _begin(
+                account, row, situation, answer, pair=shared.pair, book_age=seen.book_age, now=now
+            ).pk
+        key = (account.pk, seen.opportunity.pk, answer.reason.value)
+        if key not in known:
+            _refuse(account, seen, answer, now=now)
+            known.add(key)
+    return None
+
+
+def _of_the_row(
+    account: Account, row: Opportunity, answer: PairAnswer, bounds: PairLimits, *, now: datetime
+) -> PairAnswer:
+    """Ask what is left to ask once it is known which route is traded."""
+    if PairTrade.objects.filter(pk=pair_trades.trade_id(account.pk, row.pk)).exists():
+        sentence = "This stretch of the opportunity was traded already."
+        return replace(answer, reason=Reason.GAME_BUSY, sentence=sentence, intent=None)
+    lasted = (now - row.first_seen).total_seconds()
+    if lasted < float(bounds.min_lifetime):
+        least = bounds.min_lifetime.normalize()
+        sentence = f"It lasted {max(lasted, 0):.1f} s; you ask for {least:f} s."
+        return replace(answer, reason=Reason.EDGE_BRIEF, sentence=sentence, intent=None)
+    return answer
 
 
 def drive(
@@ -114,21 +154,34 @@ def drive(
     return PairState(PairTrade.objects.values_list("state", flat=True).get(pk=trade_id))
 
 
-def leg_risk(*, bounds: PairLimits) -> LegRisk:
-    """Return how often second legs failed on this server, and what a share of that cost."""
-    ended = PairTrade.objects.exclude(state=PairState.ABORTED.value).filter(ended_at__isnull=False)
-    latest = ended.order_by("-ended_at")[:MEASURED]
+def leg_risk(*, bounds: PairLimits, is_paper: bool) -> LegRisk:
+    """Return how often second legs failed on this server, and what a share of that cost: of real
+    trades, or of paper ones.
+    """
+    real = Q(mode=PAPER) if is_paper else ~Q(mode=PAPER)
+    latest = (
+        PairTrade.objects.exclude(state=PairState.ABORTED.value)
+        .filter(real, Q(ended_at__isnull=False) | Q(state=PairState.MANUAL.value))
+        .order_by("-created_at")[:MEASURED]
+    )
     trades, failed, shares, loss = 0, 0, ZERO, ZERO
     for trade in latest:
         trades += 1
         unwound = Decimal(str(trade.figures.get("unwound_shares", "0")))
-        if unwound or trade.state == PairState.MANUAL:
+        if unwound or trade.state == PairState.MANUAL or trade.figures.get("was_manual"):
             failed += 1
             shares += unwound
-            loss += Decimal(str(trade.figures.get("unwound_loss", "0")))
+            loss += max(Decimal(str(trade.figures.get("unwound_loss", "0"))), ZERO)
     return LegRisk(
         trades=trades, failed=failed, loss=loss / shares if shares > 0 else bounds.hedge_loss
     )
+
+
+def least_reserve(league: str) -> Decimal:
+    """Return the smallest reserve of any account: a scan must not overlook what it would take."""
+    name = f"reserve_{league.lower()}"
+    found = PairProfile.objects.exclude(leagues=[]).aggregate(least=Min(name))["least"]
+    return DEFAULT_PAIRS.reserve(league) if found is None else Decimal(found)
 
 
 def _accounts() -> Sequence[Account]:
@@ -236,7 +289,7 @@ def _gather(
             route: _purse(places, risk, kalshi_market(pair, route)) for route in seen.halves
         },
         losses=losses,
-        leg_risk=leg_risk(bounds=bounds),
+        leg_risk=leg_risk(bounds=bounds, is_paper=account.is_paper),
         halves=dict(seen.halves),
         league=pair.game.league,
     )
@@ -278,8 +331,7 @@ def _candidate(
         lasted=shared.lasted,
         is_busy=mine.filter(
             game=pair.game, state__in=sorted(RUNNING), settled_at__isnull=True
-        ).exists()
-        or mine.filter(opportunity=seen.opportunity).exists(),
+        ).exists(),
         has_open_leg=pair_trades.one_sided(account=account) > 0,
         server_legs=shared.server_legs,
         pairs_today=mine.filter(created_at__gte=day).exclude(state=PairState.ABORTED.value).count(),
@@ -364,15 +416,22 @@ def _in_flight(account_id: UUID) -> Decimal:
 
 
 def _begin(
-    account: Account, seen: Seen, each: PairSituation, answer: PairAnswer, *, now: datetime
+    account: Account,
+    row: Opportunity,
+    each: PairSituation,
+    answer: PairAnswer,
+    *,
+    pair: Pair,
+    book_age: float | None,
+    now: datetime,
 ) -> PairTrade:
     intent = answer.intent
     assert intent is not None
-    quote, pair = intent.quote, seen.opportunity.pair
-    risk = each.leg_risk
+    quote, risk = intent.quote, each.leg_risk
     plan = pair_trades.Plan(
         account=account,
-        opportunity=_row_of(seen, quote.route),
+        opportunity=row,
+        pair=pair,
         quote=quote,
         first=polymarket_leg(pair, quote.route),
         second=kalshi_leg(pair, quote.route),
@@ -398,7 +457,7 @@ def _begin(
                 "trades": risk.trades,
                 "failed": risk.failed,
             },
-            "book_age": seen.book_age,
+            "book_age": book_age,
             "lasted": each.candidate.lasted,
             "first_limit": str(quote.first.limit),
             "second_limit": str(quote.second.limit),
@@ -431,7 +490,7 @@ def _refuse(account: Account, seen: Seen, answer: PairAnswer, *, now: datetime) 
     if Decision.objects.filter(account=account, source=source).exists():
         return
     route = Route(seen.opportunity.route)
-    outcome = polymarket_leg(seen.opportunity.pair, route)
+    outcome = polymarket_leg(seen.opportunity.pair, route)  # which of the two never changes
     quote = answer.quote
     numbers = {
         "opportunity": seen.opportunity.pk,

@@ -15,7 +15,7 @@ from venues.errors import Unreadable
 from venues.kalshi.parse import split
 from venues.kalshi.public import Public as KalshiPublic
 from venues.kalshi.stream import BookPush as KalshiPush
-from venues.ladders import Rungs
+from venues.ladders import Asks, Rungs
 from venues.polymarket.public import Public as PolymarketPublic
 from venues.polymarket.stream import BookPush as PolymarketPush
 from venues.types import Book
@@ -27,11 +27,12 @@ READ_QUIET = 5.0  # seconds after which a quiet book is read again, whatever it 
 AT_ONCE = 20  # books of Polymarket that are read in one step
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Kept:
-    """A book that was read."""
+    """A book that was read: what is asked at once, all of it when somebody needs it."""
 
-    book: Book
+    asks: Rungs | Asks
+    book: Callable[[], Book]
     heard: float  # on the monotonic clock
 
 
@@ -73,30 +74,41 @@ class Books:
             touched |= self._read_kalshi(self._theirs)
         return touched
 
-    def asks(self, token: str) -> Rungs:
+    def asks(self, token: str) -> Rungs | Asks:
         """Return what is asked for a token, best first; nothing where no book is believed."""
-        pushed = self._push_of(token)
-        found = pushed.asks(token) if pushed is not None else None
-        if found is not None:
-            return found
         kept = self._kept.get(token)
-        return () if kept is None else ladders.rungs(kept.book.asks)
+        if self._is_pushed(token):
+            push = self._push_of(token)
+            return (push.asks(token) if push is not None else None) or ()
+        return () if kept is None else kept.asks
 
     def age(self, token: str) -> float | None:
         """Return how many seconds ago a book was heard of or asked for; None where there is none.
 
         The younger of what was pushed and what was read counts.
         """
-        ages = []
-        if token in self._ours and self.polymarket_push is not None:
-            if self.polymarket_push.asks(token) is not None:
-                ages.append(self.polymarket_push.age(token))
-        elif self.kalshi_push is not None and self.kalshi_push.asks(token) is not None:
-            ages.append(self.kalshi_push.age())
-        kept = self._kept.get(token)
-        if kept is not None:
-            ages.append(time.monotonic() - kept.heard)
+        ages = [
+            each for each in (self._pushed_age(token), self._kept_age(token)) if each is not None
+        ]
         return min(ages, default=None)
+
+    def _pushed_age(self, token: str) -> float | None:
+        """Return how old a pushed book is; None where none is believed."""
+        push = self._push_of(token)
+        if push is None or push.asks(token) is None:
+            return None
+        return push.age(token)
+
+    def _kept_age(self, token: str) -> float | None:
+        kept = self._kept.get(token)
+        return None if kept is None else time.monotonic() - kept.heard
+
+    def _is_pushed(self, token: str) -> bool:
+        """Tell whether what was pushed is younger than what was read: the younger one is believed,
+        as a stream that lost a frame does not know it.
+        """
+        pushed, kept = self._pushed_age(token), self._kept_age(token)
+        return pushed is not None and (kept is None or pushed <= kept)
 
     def refresh(self, tokens: Iterable[str], *, older_than: float) -> set[str]:
         """Ask again for books that are older; returns those that were read."""
@@ -114,7 +126,7 @@ class Books:
         if found is None or found.at < at:
             self.refresh([token], older_than=0.0)
             kept = self._kept.get(token)
-            found = None if kept is None else kept.book
+            found = None if kept is None else kept.book()
         return found if found is not None and found.at >= at else None
 
     def latest(self) -> dict[str, Book]:
@@ -124,18 +136,18 @@ class Books:
         return {token: book for token, book in found if book is not None}
 
     def _latest(self, token: str, *, now: datetime) -> Book | None:
-        pushed = self._push_of(token)
-        book = pushed.book(token) if pushed is not None else None
+        push = self._push_of(token) if self._is_pushed(token) else None
+        book = push.book(token) if push is not None else None
         kept = self._kept.get(token)
         if book is not None:
-            age = self.age(token) or 0.0
+            age = self._pushed_age(token) or 0.0
             return Book(
                 token=token,
                 bids=book.bids,
                 asks=book.asks,
                 at=now - timedelta(seconds=age),
             )
-        return kept.book if kept is not None else None
+        return kept.book() if kept is not None else None
 
     def _push_of(self, token: str) -> PolymarketPush | KalshiPush | None:
         return self.polymarket_push if token in self._ours else self.kalshi_push
@@ -166,20 +178,20 @@ class Books:
         except Unreadable as problem:
             log.warning("A book of Polymarket cannot be read: %s", problem)
             return False
-        self._kept[token] = _Kept(
-            Book(token=token, bids=book.bids, asks=book.asks, at=at), heard=asked
-        )
+        whole = Book(token=token, bids=book.bids, asks=book.asks, at=at)
+        self._kept[token] = _Kept(ladders.rungs(book.asks), lambda: whole, asked)
         return True
 
     def _read_kalshi(self, tokens: Collection[str]) -> set[str]:
         self._read_kalshi_at = time.monotonic()
         asked, at = time.monotonic(), self.now()
         try:
-            found = self.kalshi.books(sorted({split(token)[0] for token in tokens}), at=at)
+            tickers = sorted({split(token)[0] for token in tokens})
+            found = self.kalshi.written_books(tickers, at=at)
         except Unreadable as problem:
             log.warning("The books of Kalshi cannot be read: %s", problem)
             return set()
         for token, book in found.items():
             if token in self._theirs:
-                self._kept[token] = _Kept(book, heard=asked)
+                self._kept[token] = _Kept(book.asks, book.book, asked)
         return set(found) & self._theirs

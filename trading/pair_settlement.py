@@ -3,19 +3,21 @@ expected. The parts add up to the difference, to the micro-dollar.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
+from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import Q
 
-from accounts.models import Account
 from markets import catalogue, kalshi_catalogue
 from markets.models import Market, Outcome
 from markets.resolutions import BadPayout
 from notifications.services import record, record_once
-from trading import pair_trades, settlement
+from trading import pair_trades, reconciliation, settlement
 from trading.domain.legs import PairState, Role
 from trading.models import Order, PairTrade, Position
 from venues.errors import Unreadable
@@ -27,6 +29,7 @@ from venues.words import dollars
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 P = PairState
 ONE = Decimal(1)
 PARTED = timedelta(hours=12)  # for which one venue may lag behind the other one's result
@@ -88,13 +91,29 @@ def read_ends(polymarket: PolymarketPublic, kalshi: KalshiPublic, *, now: dateti
     ).distinct()
     ours = [each.external_id for each in markets if each.venue == "polymarket"]
     theirs = {each.external_id: each for each in markets if each.venue == "kalshi"}
-    try:
-        catalogue.record(polymarket.listings(ours) if ours else [], now=now)
-        for contract in kalshi.contracts(sorted(theirs)) if theirs else []:
-            kalshi_catalogue.record_end(theirs[contract.ticker], contract, now=now)
-    except (Unreadable, BadPayout) as problem:
-        log.warning("How games ended cannot be read or booked: %s", problem)
+    for listing in _asked(lambda: polymarket.listings(ours) if ours else []):
+        _booked(partial(catalogue.record, [listing], now=now))
+    for contract in _asked(lambda: kalshi.contracts(sorted(theirs)) if theirs else []):
+        market = theirs[contract.ticker]
+        _booked(partial(kalshi_catalogue.record_end, market, contract, now=now))
     settlement.settle_due(now=now)
+
+
+def _asked(read: Callable[[], list[T]]) -> list[T]:
+    """Return what a venue says; nothing where it does not answer."""
+    try:
+        return read()
+    except Unreadable as problem:
+        log.warning("How games ended cannot be read: %s", problem)
+        return []
+
+
+def _booked(book: Callable[[], object]) -> None:
+    """Book one result; one that contradicts an earlier one stops no other."""
+    try:
+        book()
+    except BadPayout as problem:
+        log.error("A result is for a person: %s", problem)
 
 
 def settle(*, now: datetime) -> int:
@@ -103,7 +122,7 @@ def settle(*, now: datetime) -> int:
     waiting = PairTrade.objects.filter(settled_at__isnull=True, state__in=ended)
     count = 0
     for trade_id in waiting.order_by("created_at").values_list("pk", flat=True):
-        with transaction.atomic():
+        with reconciliation.one_alone(f"pair trade {trade_id}"), transaction.atomic():
             trade = pair_trades.lock(trade_id)
             count += _settle(trade, now=now)
     return count
@@ -211,7 +230,6 @@ def _tell_parted(trade: PairTrade, held: Decimal, *, now: datetime) -> None:
 
 
 def _words(trade: PairTrade, found: Explained) -> str:
-    live = trade.mode != Account.Mode.PAPER
     names = {"branch": "what the game paid", "unwind": "unwound", "size": "size"}
     parts = ", ".join(
         f"{names.get(name, name)} {dollars(part, signed=True)}"
@@ -219,7 +237,7 @@ def _words(trade: PairTrade, found: Explained) -> str:
         if part
     )
     return (
-        f"{'🔴 LIVE' if live else '📄 PAPER'} {trade.game} settled: "
+        f"{pair_trades.mark_of(trade)} {trade.game} settled: "
         f"{dollars(found.realised, signed=True)}, expected "
         f"{dollars(found.expected, signed=True)}." + (f" The difference: {parts}." if parts else "")
     )

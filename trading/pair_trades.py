@@ -11,17 +11,18 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Case, Q, Sum, When
 
 from accounts.models import Account, User
 from markets.domain.arbitrage import Quote
-from markets.models import Market, Opportunity, Outcome
+from markets.models import Market, Opportunity, Outcome, Pair
 from notifications.services import record
 from risk.domain.pairs import PairLimits
 from risk.domain.reasons import Reason
 from risk.models import RiskState
-from trading import fills, orders
+from trading import fills, orders, purses
 from trading.domain.entries import worst_cost
 from trading.domain.legs import (
     NEXT,
@@ -39,7 +40,7 @@ from trading.domain.legs import (
 )
 from trading.domain.order_state import IllegalMove, OrderState
 from trading.domain.situation import Intent
-from trading.models import Approval, Fill, Order, PairEvent, PairTrade
+from trading.models import Approval, Fill, Order, OrderEvent, PairEvent, PairTrade
 from trading.proposals import Event, decision_id, order_fields, order_id, write
 from venues.money import MICRO, ZERO
 from venues.types import OrderKind, Settlement, Side
@@ -48,6 +49,9 @@ from venues.words import dollars, price, shares
 P, S = PairState, OrderState
 SEND_FIRST = timedelta(seconds=3)  # from the books to the wire; later nobody believes them
 SEND_NEXT = timedelta(seconds=10)
+SEEN_WITHIN = timedelta(seconds=3)  # that an opportunity was seen, for a person to approve it
+BOTH = (Role.FIRST, Role.HEDGE)  # whose money is held from the beginning
+LATE = timedelta(hours=1)  # for which a match may be told of a pair that ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,7 @@ class Plan:
 
     account: Account
     opportunity: Opportunity
+    pair: Pair
     quote: Quote
     first: Outcome
     second: Outcome
@@ -98,8 +103,8 @@ def begin(plan: Plan, *, now: datetime) -> PairTrade:
         id=trade_id(account.pk, plan.opportunity.pk),
         account=account,
         opportunity=plan.opportunity,
-        game=plan.opportunity.pair.game,
-        pair=plan.opportunity.pair,
+        game=plan.pair.game,
+        pair=plan.pair,
         route=quote.route.value,
         mode=account.mode,
         state=P.AWAITING_APPROVAL if waits else P.PLANNED,
@@ -113,7 +118,12 @@ def begin(plan: Plan, *, now: datetime) -> PairTrade:
         expected=quote.profit,
         expected_net=plan.expected_net,
         worst_loss=quote.worst_loss,
-        figures=dict(plan.figures) | {"min_edge": str(plan.min_edge)},
+        figures=dict(plan.figures)
+        | {
+            "min_edge": str(plan.min_edge),
+            "first_rate": str(fee_rate_of(plan.first.market)),
+            "second_rate": str(fee_rate_of(plan.second.market)),
+        },
         bounds=_as_json(plan.bounds),
         created_at=now,
     )
@@ -149,12 +159,11 @@ def approve(*, trade_id: UUID, by: User, now: datetime, note: str = "") -> str:
         if trade.state != P.AWAITING_APPROVAL:
             return f"It is not waiting any more; it is {trade.state}."
         waiting = list(trade.orders.select_for_update().filter(state=S.AWAITING_APPROVAL))
-        risk = RiskState.objects.get(account_id=trade.account_id)
         needed = sum((each.worst_cost for each in waiting), ZERO)
-        if now >= min(each.expires_at for each in waiting) or risk.cash - risk.reserved < needed:
-            why = "It expired, or its money is not free any more. Nothing was sent."
+        why = _stale(trade, waiting, needed, now=now)
+        if why:
             _give_up(trade, waiting, why, by=by.username, now=now)
-            return why
+            return f"Nothing was sent. {why}"
         for order in waiting:
             Approval.objects.create(
                 order=order, answer=Approval.Answer.APPROVED, by=by, note=note, at=now
@@ -171,6 +180,31 @@ def approve(*, trade_id: UUID, by: User, now: datetime, note: str = "") -> str:
             )
         _move(trade, P.PLANNED, f"Approved by {by.username}.", by=by.username, now=now)
     return f"Approved: at most {dollars(needed)}."
+
+
+def _stale(trade: PairTrade, waiting: Sequence[Order], needed: Decimal, *, now: datetime) -> str:
+    """Return why what a person was shown may not be sent any more, or an empty string."""
+    if len(waiting) != len(BOTH) or now >= min(each.expires_at for each in waiting):
+        return "It expired."
+    row = trade.opportunity
+    if row.ended_at is not None or now - row.last_seen > SEEN_WITHIN:
+        return "The opportunity is gone: both books are not what you were shown."
+    if one_sided(account=trade.account):
+        return "Another pair of this account has one side open."
+    if one_sided() >= settings.PAIR_OPEN_LEGS:
+        return "Too many pairs of this server have one side open."
+    risk = RiskState.objects.get(account_id=trade.account_id)
+    if risk.is_strained or risk.cash - risk.reserved < needed:
+        return "Its money is not free any more."
+    if trade.account.is_paper:
+        return ""
+    free = {(each.venue, each.shard): each for each in purses.of(trade.account_id)}
+    for order in waiting:
+        market = (trade.first if order.role == Role.FIRST else trade.second).market
+        place = free.get((market.venue, market.shard))
+        if place is None or place.free < order.worst_cost:
+            return f"{purses.name_of(market.venue, market.shard)} has not enough free cash."
+    return ""
 
 
 def decline(*, trade_id: UUID, by: User, now: datetime, note: str = "") -> str:
@@ -194,6 +228,7 @@ def advance(*, trade_id: UUID, now: datetime, stopped: str) -> list[UUID]:
         trade = lock(trade_id)
         legs = view(trade, now=now, is_stopped=bool(stopped))
         if trade.state not in OPEN:
+            _reopen(trade, legs, now=now)
             return []
         if _set_clock(trade, legs, now=now):
             legs = view(trade, now=now, is_stopped=bool(stopped))
@@ -208,6 +243,13 @@ def advance(*, trade_id: UUID, now: datetime, stopped: str) -> list[UUID]:
         elif isinstance(step, Place):
             _tell(trade, P(trade.state), step.state, step.sentence, now=now)
     return made
+
+
+def _reopen(trade: PairTrade, legs: Legs, *, now: datetime) -> None:
+    """Hand a pair to a person that had ended, when a match is told that opens a side of it."""
+    if trade.settled_at is None and abs(legs.naked) > max(legs.dust, Decimal("0.01")):
+        step = End(state=P.MANUAL, sentence="A match was told after its end: one side is open.")
+        _end(trade, step, now=now)
 
 
 def settle_by_hand(*, trade_id: UUID, by: str, note: str, now: datetime) -> bool:
@@ -237,7 +279,7 @@ def lock(trade_id: UUID) -> PairTrade:
     RiskState.objects.select_for_update().get(account_id=account_id)
     return (
         PairTrade.objects.select_for_update(of=("self",))
-        .select_related("account", "pair", "game", "first__market", "second__market")
+        .select_related("account", "pair", "game", "opportunity", "first__market", "second__market")
         .get(pk=trade_id)
     )
 
@@ -250,15 +292,34 @@ def view(trade: PairTrade, *, now: datetime, is_stopped: bool) -> Legs:
         state=P(trade.state),
         orders=tuple(_order_view(each) for each in found),
         bounds=bounds_of(trade),
-        first=_terms(trade.first.market),
-        second=_terms(trade.second.market),
+        first=_terms(trade.first.market, trade.figures["first_rate"]),
+        second=_terms(trade.second.market, trade.figures["second_rate"]),
         second_price=trade.second_price,
         min_edge=Decimal(trade.figures["min_edge"]),
         unhedged_for=None
         if trade.unhedged_at is None
         else max((now - trade.unhedged_at).total_seconds(), 0.0),
         is_stopped=is_stopped,
+        refused_for=_refused_for(trade, now=now),
+        free=_free(trade),
     )
+
+
+def _refused_for(trade: PairTrade, *, now: datetime) -> float | None:
+    """Return how long ago an order was refused before it was sent; waiting ones do not count."""
+    last = (
+        OrderEvent.objects.filter(order__pair_trade=trade, order__waits=False, new=S.DENIED.value)
+        .order_by("-at")
+        .values_list("at", flat=True)
+        .first()
+    )
+    return None if last is None else max((now - last).total_seconds(), 0.0)
+
+
+def _free(trade: PairTrade) -> Decimal:
+    """Return cash that another hedge could be paid with."""
+    risk = RiskState.objects.get(account_id=trade.account_id)
+    return risk.cash - risk.reserved
 
 
 def bounds_of(trade: PairTrade) -> PairLimits:
@@ -292,10 +353,20 @@ def one_sided(**filters: Any) -> int:
     return PairTrade.objects.filter(state__in=[each.value for each in ONE_SIDED], **filters).count()
 
 
-def open_trades() -> list[UUID]:
-    """Return trades that a coordinator must look at, oldest first."""
-    found = PairTrade.objects.filter(state__in=sorted(OPEN)).order_by("created_at", "pk")
-    return list(found.values_list("pk", flat=True))
+def open_trades(*, urgent: bool = False) -> list[UUID]:
+    """Return trades that a coordinator must look at: those with a side open first, then by age;
+    with `urgent` those alone.
+    """
+    sided = [each.value for each in ONE_SIDED - {P.MANUAL}]
+    found = PairTrade.objects.filter(state__in=sided if urgent else sorted(OPEN))
+    first = Case(When(state__in=sided, then=0), default=1)
+    return list(found.order_by(first, "created_at", "pk").values_list("pk", flat=True))
+
+
+def just_ended(*, now: datetime) -> list[UUID]:
+    """Return trades that ended of late: a match may still be told of them."""
+    found = PairTrade.objects.filter(ended_at__gt=now - LATE, settled_at__isnull=True)
+    return list(found.exclude(state__in=sorted(OPEN)).values_list("pk", flat=True))
 
 
 def _order_view(order: Any) -> OrderView:
@@ -310,8 +381,10 @@ def _order_view(order: Any) -> OrderView:
     )
 
 
-def _terms(market: Market) -> LegTerms:
-    return LegTerms(tick=market.tick or Decimal("0.01"), rate=market.fee_rate or ZERO)
+def _terms(market: Market, rate: str) -> LegTerms:
+    """Return what limits are made from; a fee that nobody knows now is that of the beginning."""
+    known = Decimal(rate) if market.fee_rate is None else market.fee_rate
+    return LegTerms(tick=market.tick or Decimal("0.01"), rate=known)
 
 
 def _set_clock(trade: PairTrade, legs: Legs, *, now: datetime) -> bool:
@@ -319,7 +392,9 @@ def _set_clock(trade: PairTrade, legs: Legs, *, now: datetime) -> bool:
     naked = abs(legs.naked) >= max(legs.dust, Decimal("0.01"))
     if naked and trade.unhedged_at is None:
         first = Fill.objects.filter(order__pair_trade=trade).order_by("at").first()
-        at = min(now, first.at) if first is not None and trade.hedged_at is None else now
+        # A side that was closed once opens again when that is known, not when it was first bought.
+        again = first is None or "unhedged_seconds" in trade.figures
+        at = now if again or first is None else min(now, first.at)
         trade.unhedged_at = at
     elif not naked and trade.unhedged_at is not None:
         seconds = (now - trade.unhedged_at).total_seconds()
@@ -345,7 +420,8 @@ def _place(trade: PairTrade, step: Place, *, now: datetime) -> UUID:
         )
         return waiting.pk
     buys = step.role.side is Side.BUY
-    rate = outcome.market.fee_rate or ZERO
+    name = "first_rate" if step.role.is_first else "second_rate"
+    rate = _terms(outcome.market, trade.figures[name]).rate
     cost = worst_cost(limit=step.limit, shares=step.shares, fee_rate=rate) if buys else ZERO
     intent = Intent(
         side=step.role.side, limit_price=step.limit, shares=step.shares, worst_cost=cost
@@ -418,6 +494,8 @@ def _end(trade: PairTrade, step: End, *, now: datetime) -> None:
         return
     if step.state is P.MANUAL:
         _move(trade, P.MANUAL, step.sentence, now=now)
+        trade.figures = {**trade.figures, "was_manual": True}
+        trade.save(update_fields=["figures"])
         record(
             kind="pair_manual",
             account_id=trade.account_id,
@@ -470,7 +548,7 @@ def _announce(trade: PairTrade, state: PairState, sentence: str, *, now: datetim
         record(
             kind="pair_hedged",
             account_id=trade.account_id,
-            sentence=announcement(trade),
+            sentence=f"{mark_of(trade)} {trade.game}: {sentence}",
             payload={"pair_trade": str(trade.pk)},
             at=now,
         )
@@ -489,20 +567,24 @@ def announcement(trade: PairTrade) -> str:
     """Return the news of a trade in the form that users were promised."""
     cost = trade.first_price * trade.shares + trade.second_price * trade.shares
     cost += trade.first_fee + trade.second_fee
-    live = trade.mode != Account.Mode.PAPER
     away, _, home = trade.game.title.partition(" @ ")
     return "\n".join(
         (
-            f"{'🔴 LIVE' if live else '📄 PAPER'} 💰 New Arb: {away} vs {home}",
-            f"Mode: {'Real' if live else 'Paper'} Trading",
+            f"{mark_of(trade)} 💰 New Arb: {away} vs {home}",
+            f"Mode: {'Paper' if trade.mode == Account.Mode.PAPER else 'Real'} Trading",
             f"Sport: {trade.game.league}",
-            "Type: perfect" if trade.game.league != "NFL" else "Type: perfect, a tie pays half",
+            "Type: perfect",
             f"Profit: {dollars(trade.expected)}",
             f"ROI: {100 * trade.expected / cost:.2f}%",
             f"Cost: {dollars(cost)}",
             f"Time: {trade.created_at:%Y-%m-%d %H:%M:%S} UTC",
         )
     )
+
+
+def mark_of(trade: PairTrade) -> str:
+    """Return the mark by which people tell real money from paper."""
+    return "📄 PAPER" if trade.mode == Account.Mode.PAPER else "🔴 LIVE"
 
 
 def _give_up(

@@ -10,22 +10,21 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
 from markets import catalogue, kalshi_catalogue, opportunities, pairing
 from markets.domain.payoff import Route
-from markets.domain.scanner import Found, Scanner
+from markets.domain.scanner import Found, Scanner, Watched
 from markets.models import Opportunity
 from markets.opportunities import Recorder
-from risk.domain.pairs import DEFAULT_PAIRS
 from trading import arbitrage, leases, pair_settlement, pair_trades
 from trading.arbitrage import Seen
 from trading.models import PairTrade
 from trading.pair_books import Books
 from venues.kalshi.public import Public as KalshiPublic
+from venues.ladders import PRICES
 from venues.polymarket.public import Public as PolymarketPublic
 
 log = logging.getLogger(__name__)
@@ -36,6 +35,7 @@ MATCH_SOON = timedelta(seconds=5)  # while no pair is known
 RELOAD_EVERY = timedelta(seconds=5)  # what people changed: approvals, pairs, fees
 SETTLE_EVERY = timedelta(seconds=10)
 ENDS_EVERY = timedelta(seconds=60)  # between two looks at how the games of open trades ended
+REST_EVERY = timedelta(seconds=2)  # between two looks at trades without an open side
 MARK_EVERY = timedelta(seconds=2)
 TOO_OLD = 1.0  # seconds, of a book that something is decided on
 PARTED, PARTED_FOR = 1_000, timedelta(minutes=1)  # mid prices, in hundredths of a cent
@@ -50,6 +50,7 @@ class PairWatch:
     books: Books
     now: Callable[[], datetime]
     trades: bool = True  # else it only looks
+    begins: bool = True  # new trades; else it only ends what is open
     holder: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
     def __post_init__(self) -> None:
@@ -59,33 +60,46 @@ class PairWatch:
         self._refused: set[tuple[UUID, int, str]] = set()
         self._changed: set[str] = set()
         self._parted: dict[int, datetime] = {}
+        self._kept_at: datetime | None = None  # when the lease was kept last
 
     def step(self) -> bool:
         """Do everything that is due now; tells whether this process has the lease."""
         now = self.now()
         if not leases.take(LEASE, holder=self.holder, now=now):
+            self._kept_at = None
             return False
-        if self._is_due("match", MATCH_EVERY if self._scanner.pairs else MATCH_SOON, now=now):
+        if self._kept_at is None or now - self._kept_at > leases.HELD:
+            self._recorder = Recorder()  # somebody else may have written rows meanwhile
+        self._kept_at = now
+        self.drive()
+        # What takes seconds waits while a side is open: no catalogue is worth a late hedge.
+        calm = not pair_trades.open_trades(urgent=True)
+        every = MATCH_EVERY if self._scanner.pairs else MATCH_SOON
+        if calm and self._is_due("match", every, now=now):
             self._match(now=now)
         if self._is_due("reload", RELOAD_EVERY, now=now):
             self._reload()
-        self.drive()
         self._changed |= self.books.step()
         self._scan(now=self.now())
         self.drive()
         if self._is_due("mark", MARK_EVERY, now=now):
             catalogue.record_bids(self.books.latest(), now=self.now())
-        if self._is_due("ends", ENDS_EVERY, now=now):
+        if calm and self.trades and self._is_due("ends", ENDS_EVERY, now=now):
             self._read_ends()
         if self.trades and self._is_due("settle", SETTLE_EVERY, now=now):
             pair_settlement.settle(now=self.now())
         return True
 
     def drive(self) -> None:
-        """Take every open trade on, the oldest first."""
+        """Take every open trade on: what has a side open first, and the rest now and then."""
         if not self.trades:
             return
-        for trade_id in pair_trades.open_trades():
+        now = self.now()
+        rest = self._is_due("rest", REST_EVERY, now=now)
+        for trade_id in pair_trades.just_ended(now=now) if rest else ():
+            # What a venue told of it since is in the rows: whoever keeps orders asks for that.
+            pair_trades.advance(trade_id=trade_id, now=now, stopped="")
+        for trade_id in pair_trades.open_trades(urgent=not rest):
             try:
                 arbitrage.drive(
                     trade_id=trade_id,
@@ -120,7 +134,7 @@ class PairWatch:
 
     def _reload(self) -> None:
         """Look at the pairs as they are now: with what people and catalogues changed."""
-        pairs = opportunities.watched(DEFAULT_PAIRS.reserve)
+        pairs = opportunities.watched(arbitrage.least_reserve)
         fresh = Scanner(pairs, caps=opportunities.caps())
         self._scanner = fresh
         ours = {half.token for each in pairs for half in (each.away, each.home)}
@@ -149,9 +163,10 @@ class PairWatch:
             for token in again:
                 self._scanner.update(token, self.books.asks(token))
             found = self._walk(looked_at)
+        self._watch_parting(looked_at, now=now)
         rows = self._recorder.record(found, looked_at=looked_at, now=self.now())
         self._recorder.forget(now=now)
-        for row in opportunities.by_pair(rows).values() if self.trades else ():
+        for row in opportunities.by_pair(rows).values() if self.trades and self.begins else ():
             self._consider(row)
 
     def _consider(self, row: Opportunity) -> None:
@@ -164,6 +179,19 @@ class PairWatch:
         for trade_id in arbitrage.consider(seen, now=self.now(), known=self._refused):
             log.info("A pair trade began: %s", trade_id)
             self.drive()
+
+    def _watch_parting(self, pairs: Iterable[int], *, now: datetime) -> None:
+        """Freeze a pair whose venues disagree for long on what one team is worth before its game:
+        one of them knows something, or they do not speak of one game.
+        """
+        for number in pairs:
+            pair = self._scanner.pairs.get(number)
+            apart = None if pair is None else _apart(pair, self._scanner)
+            if apart is None or apart <= PARTED:
+                self._parted.pop(number, None)
+            elif now - self._parted.setdefault(number, now) > PARTED_FOR:
+                words = f"The venues' prices of one team are {apart / 100:.0f}¢ apart for a minute."
+                pairing.freeze(pair_id=number, why=words, now=now, before_start=True)
 
     def _walk(self, pairs: Iterable[int]) -> list[Found]:
         tokens = sorted(self._tokens_of(pairs))
@@ -195,7 +223,18 @@ class PairWatch:
         pair_settlement.read_ends(self.polymarket, self.kalshi, now=self.now())
 
 
-def _tokens_of_pair(pair: Any) -> set[str]:
+def _apart(pair: Watched, scanner: Scanner) -> int | None:
+    """Return how far the middle prices of the away team are apart, in hundredths of a cent."""
+    sides = (pair.away, pair.home, pair.kalshi[Route.R3], pair.kalshi[Route.R2])
+    best = [scanner.best(side.token) for side in sides]
+    if any(each is None for each in best):
+        return None
+    ours, other, theirs, against = (each or 0 for each in best)
+    # What is asked for the other side is what is bid for this one, less a dollar.
+    return abs((ours + PRICES - other) - (theirs + PRICES - against)) // 2
+
+
+def _tokens_of_pair(pair: Watched) -> set[str]:
     return {pair.away.token, pair.home.token, *(half.token for half in pair.kalshi.values())}
 
 

@@ -118,7 +118,12 @@ def short(found: Sequence[Order]) -> dict[UUID, str]:
         return {}
     ids = {"accounts": list({each.account_id for each in real})}
     places = {row["account_id"]: row for row in rows(PLACES, ids)}
-    refused = {each.pk: STRAINED for each in real if places[each.account_id]["is_strained"]}
+    refused = {
+        each.pk: STRAINED
+        for each in real
+        # What closes an open side is paid for all the same: leaving it open costs more.
+        if places[each.account_id]["is_strained"] and each.role in ("", "FIRST")
+    }
     # Where all cash lies in one place the account's own limit says the rest already.
     real = [each for each in real if places[each.account_id]["count"] > 1]
     if not real:

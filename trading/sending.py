@@ -20,7 +20,7 @@ from accounts.venues import LiveTradingOff
 from markets.queries import rows
 from risk import stops
 from risk.domain.breakers import Trip
-from trading import fills, orders, purses
+from trading import fills, orders, purses, stopping
 from trading.domain.legs import Role
 from trading.domain.order_state import OrderState
 from trading.models import Approval, Order, PairTrade, Submission
@@ -29,7 +29,7 @@ from trading.paper import Tape
 from venues.errors import NotSent, Refused, Unknown
 from venues.paper import AT_ONCE
 from venues.protocol import Venue
-from venues.types import OrderReport, OrderRequest, Prepared, Side
+from venues.types import OrderReport, OrderRequest, Prepared
 
 log = logging.getLogger(__name__)
 S = OrderState
@@ -227,8 +227,7 @@ def _refusal_now(
         return f"The account trades in {order.account.mode} mode now, not in {order.mode}."
     if order.mode == Account.Mode.APPROVAL and order.pk not in approved:
         return "Nobody approved this order."
-    # What closes an open side of a pair is no entry, whichever side it buys.
-    entry = order.side == Side.BUY and order.role in ("", Role.FIRST)
+    entry = stopping.is_entry(order)
     stopped = switches.words(
         account_id=order.account_id,
         whale=order.whale.address if order.whale else "",

@@ -8,6 +8,7 @@ from uuid import UUID
 from markets.queries import rows
 from risk import stops
 from trading import orders
+from trading.domain.legs import Role
 from trading.domain.order_state import NEXT, OrderState
 from trading.models import Order
 from venues.types import Side
@@ -47,12 +48,19 @@ def cancel_stopped(*, now: datetime) -> list[UUID]:
             account_id=order.account_id,
             whale=order.whale.address if order.whale else "",
             venue=order.venue,
-            entries=order.side == Side.BUY,
+            entries=is_entry(order),
         )
     ]
     for order_id in stopped:
         orders.cancel(order_id=order_id, by="kill switch", now=now)
     return stopped
+
+
+def is_entry(order: Order) -> bool:
+    """Tell whether an order opens something: what closes an open side of a pair does not, whichever
+    side it buys.
+    """
+    return order.side == Side.BUY and order.role in ("", Role.FIRST)
 
 
 def cancel_uncovered(*, now: datetime) -> list[UUID]:

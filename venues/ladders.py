@@ -17,9 +17,38 @@ from venues.types import Level
 
 PRICES, SIZES = 10_000, 1_000_000  # units of a dollar, of a share
 LARGEST = 10**8  # shares at one price
-FINER = 0.02  # of a unit: how far a number may be from a whole one
+FINER = 0.05  # of a unit, squared: how far all numbers of a side may be from whole ones
 UNITS = np.array((PRICES, SIZES), dtype=np.float64)
 Rungs = tuple[tuple[int, int], ...]  # (price, size), best first
+
+
+class Asks:
+    """What is asked for a token, as a venue wrote it: the best price is read at once, for whoever
+    scans many books, and the levels only when somebody walks them.
+    """
+
+    __slots__ = ("_levels", "_mirrored", "_rungs", "best")
+
+    def __init__(self, levels: Sequence[Sequence[str]], *, mirrored: bool) -> None:
+        """Take levels of price and size; `mirrored` ones are bids for the other outcome.
+
+        Raises BadMessage for prices that cannot be read.
+        """
+        self._levels, self._mirrored = levels, mirrored
+        self._rungs: Rungs | None = None
+        self.best: int | None = None  # the best price; None where nothing is asked
+        if levels:
+            prices = _numbers([level[0] for level in levels])
+            best = price_of(prices.max() if mirrored else prices.min())
+            self.best = PRICES - best if mirrored else best
+
+    @property
+    def rungs(self) -> Rungs:
+        """Return all levels, best first. Raises BadMessage."""
+        if self._rungs is None:
+            sizes = sizes_of(self._levels)
+            self._rungs = mirrored(sizes) if self._mirrored else best_asks(sizes)
+        return self._rungs
 
 
 def price_of(text: Any) -> int:
@@ -69,31 +98,36 @@ def sizes_of(levels: Iterable[Sequence[str]]) -> dict[int, int]:
     texts = list(chain.from_iterable(levels))
     if not texts:
         return {}
+    if len(texts) % 2:
+        raise BadMessage("a level of the book is not a price and a size")
     exact = _numbers(texts).reshape(-1, 2) * UNITS
     whole = np.rint(exact)
-    if np.abs(exact - whole).max() > FINER:
+    rest = (exact - whole).ravel()
+    if rest.dot(rest) > FINER:
         raise BadMessage("a level of the book is finer, or larger, than any book")
     sizes: dict[int, int] = dict(whole.astype(np.int64).tolist())
-    if not (min(sizes) > 0 and max(sizes) < PRICES and min(sizes.values()) >= 0):
+    least = min(sizes.values())
+    if not (min(sizes) > 0 and max(sizes) < PRICES and least >= 0):
         raise BadMessage("a level of the book has no price between 0 and 1, or no size")
-    return sizes if 0 not in sizes.values() else {at: of for at, of in sizes.items() if of}
+    return sizes if least else {at: of for at, of in sizes.items() if of}
 
 
 def _numbers(texts: list[str]) -> npt.NDArray[np.float64]:
     """Read many numbers at once: as one JSON list where they are JSON's, else one by one."""
     try:
         joined = ",".join(texts)  # nothing but text: a number, or a truth, is none of a level
-        if len(texts) % 2 or "e" in joined:
+        if "e" in joined:
             raise ValueError(joined[:40])
-        return np.array(orjson.loads(f"[{joined}]"), dtype=np.float64)
+        quick = orjson.loads(f"[{joined}]")
+        return np.fromiter(quick, dtype=np.float64, count=len(texts))
     except (ValueError, TypeError):
         pass
     try:
         found = [float(text) for text in texts]
     except (ValueError, TypeError):
         raise BadMessage("a level of the book is not written as numbers") from None
-    if len(found) % 2 or not all(isinstance(text, str) for text in texts):
-        raise BadMessage("a level of the book is not a price and a size, written as text")
+    if not all(isinstance(text, str) for text in texts):
+        raise BadMessage("a level of the book is not written as text")
     if not all(abs(each) < LARGEST for each in found):
         raise BadMessage("a level of the book is larger than any book")
     return np.array(found, dtype=np.float64)

@@ -65,6 +65,8 @@ HARD = {
     "active",
     "date",
     "start",
+    "tie",
+    "tie at Kalshi",
 }
 PART = re.compile(r"\b(half|quarter|period|inning|series)\b", re.IGNORECASE)
 

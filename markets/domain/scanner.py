@@ -5,6 +5,7 @@ all routes in whole numbers in one go; the few that remain are walked level by l
 costs a look at its own routes only.
 """
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -14,7 +15,10 @@ import numpy.typing as npt
 
 from markets.domain.arbitrage import UNIT, Asked, Caps, Quote, Side, quote, unit_cost
 from markets.domain.payoff import Route
-from venues.ladders import Rungs
+from venues.ladders import Asks, Rungs
+from venues.reading import BadMessage
+
+log = logging.getLogger(__name__)
 
 NOTHING = 2 * UNIT  # what a share costs that nobody offers
 Ints = npt.NDArray[np.int64]
@@ -49,7 +53,7 @@ class Scanner:
     def __init__(self, pairs: Sequence[Watched], *, caps: Caps | None = None) -> None:
         self.pairs = {each.pair: each for each in pairs}
         self._caps = caps
-        self._asks: dict[str, Rungs] = {}
+        self._asks: dict[str, Rungs | Asks] = {}
         self._halves: dict[tuple[int, Route], tuple[Side, Side]] = {}  # with their asks
         self._routes = [(each, route) for each in pairs for route in Route]
         tokens = [half.token for each, route in self._routes for half in each.halves(route)]
@@ -77,7 +81,7 @@ class Scanner:
     def tokens(self) -> Collection[str]:
         return self._places.keys()
 
-    def update(self, token: str, asks: Rungs) -> None:
+    def update(self, token: str, asks: Rungs | Asks) -> None:
         """Take a token's asks, best first; none at all means that its book is not known."""
         place = self._places.get(token)
         if place is None:
@@ -86,11 +90,19 @@ class Scanner:
         for number in self._of_token[token]:
             pair, route = self._routes[number]
             self._halves.pop((pair.pair, route), None)
-        cost = unit_cost(asks[0][0], self._rates[token]) if asks else NOTHING
+        best = self.best(token)
+        cost = NOTHING if best is None else unit_cost(best, self._rates[token])
         self._best[place] = self._cells[place] = cost
 
     def asks(self, token: str) -> Rungs:
-        return self._asks.get(token, ())
+        """Return a token's asks. Raises BadMessage for levels that cannot be read."""
+        found = self._asks.get(token, ())
+        return found.rungs if isinstance(found, Asks) else found
+
+    def best(self, token: str) -> int | None:
+        """Return the best ask of a token, in the units of `venues.ladders`."""
+        asks = self._asks.get(token, ())
+        return asks.best if isinstance(asks, Asks) else asks[0][0] if asks else None
 
     def scan(self) -> list[Found]:
         """Return every route that earns something now."""
@@ -122,7 +134,11 @@ class Scanner:
         found = []
         for number in numbers:
             pair, route = self._routes[number]
-            first, second = self.halves(pair.pair, route)
+            try:
+                first, second = self.halves(pair.pair, route)
+            except BadMessage as problem:
+                log.warning("A book of pair %s cannot be read: %s", pair.pair, problem)
+                continue
             made = quote(route, first, second, asked=Asked(reserve=pair.reserve), caps=self._caps)
             if made is not None:
                 found.append(Found(pair=pair.pair, quote=made))

@@ -17,6 +17,7 @@ from venues.money import ZERO
 from venues.types import Side
 
 ONE = Decimal(1)
+AGAIN = 1.0  # seconds after an order was refused here
 DUST = ONE  # USD that may stay unhedged: no venue takes a smaller order
 
 
@@ -58,21 +59,26 @@ P, S = PairState, OrderState
 # opens a side again that was closed.
 NEXT: dict[PairState, frozenset[PairState]] = {
     P.AWAITING_APPROVAL: frozenset({P.PLANNED, P.ABORTED}),
-    P.PLANNED: frozenset({P.LEG1_SENT, P.LEG1_FILLED, P.HEDGING, P.UNWINDING, P.ABORTED, P.MANUAL}),
+    P.PLANNED: frozenset(
+        {P.LEG1_SENT, P.LEG1_FILLED, P.HEDGING, P.UNWINDING, P.FLAT, P.ABORTED, P.MANUAL}
+    ),
     P.LEG1_SENT: frozenset({P.LEG1_FILLED, P.HEDGING, P.UNWINDING, P.FLAT, P.ABORTED, P.MANUAL}),
-    P.LEG1_FILLED: frozenset({P.HEDGING, P.UNWINDING, P.FLAT, P.ABORTED, P.MANUAL}),
+    P.LEG1_FILLED: frozenset({P.LEG1_SENT, P.HEDGING, P.UNWINDING, P.FLAT, P.ABORTED, P.MANUAL}),
     P.HEDGING: frozenset(
         {P.HEDGED_PROVISIONAL, P.HEDGED, P.UNWINDING, P.FLAT, P.ABORTED, P.MANUAL}
     ),
-    P.HEDGED_PROVISIONAL: frozenset({P.HEDGED, P.HEDGING, P.UNWINDING, P.FLAT, P.MANUAL}),
+    P.HEDGED_PROVISIONAL: frozenset(
+        {P.HEDGED, P.HEDGING, P.UNWINDING, P.FLAT, P.ABORTED, P.MANUAL}
+    ),
     P.UNWINDING: frozenset(
         {P.FLAT, P.HEDGED, P.HEDGED_PROVISIONAL, P.HEDGING, P.ABORTED, P.MANUAL}
     ),
     # A person decides, or evidence that came late.
     P.MANUAL: frozenset({P.HEDGED, P.HEDGED_PROVISIONAL, P.FLAT, P.ABORTED}),
-    P.HEDGED: frozenset(),
-    P.FLAT: frozenset(),
-    P.ABORTED: frozenset(),
+    # Ends, unless a match is told that nobody knew of.
+    P.HEDGED: frozenset({P.MANUAL}),
+    P.FLAT: frozenset({P.MANUAL}),
+    P.ABORTED: frozenset({P.MANUAL}),
 }
 # Nothing more is to be done for these two; all others count as a trade of their game.
 RUNNING = frozenset({state.value for state in P} - {P.FLAT.value, P.ABORTED.value})
@@ -123,6 +129,8 @@ class Legs:
     min_edge: Decimal  # USD a share that the first hedge must leave, reserve included
     unhedged_for: float | None  # seconds since one side alone was known to be bought
     is_stopped: bool = False  # everything is stopped, exits too
+    refused_for: float | None = None  # seconds since an order of it was refused here, unsent
+    free: Decimal | None = None  # USD that another hedge could be paid with; None: not limited
 
     def held(self, *, first: bool) -> Decimal:
         return sum(
@@ -170,8 +178,16 @@ class Legs:
         return sum((each.cost for each in bought), ZERO) / shares if shares else self.second_price
 
     def count(self, role: Role) -> int:
-        """Return how many orders of a role were let go."""
-        return sum(each.role is role and not each.waits for each in self.orders)
+        """Return how many orders of a role were tried; one that never left here is none."""
+        return sum(
+            each.role is role and not each.waits and each.state is not S.DENIED
+            for each in self.orders
+        )
+
+    @property
+    def unsettled_sales(self) -> Decimal:
+        """Return shares that were sold and are not settled: a match that fails brings them back."""
+        return sum((e.filled - e.confirmed for e in self.orders if e.role.side is Side.SELL), ZERO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +237,18 @@ def decide(legs: Legs) -> Step:
         return Wait(state=P.MANUAL, sentence="A person decides.")
     if legs.is_stopped:
         return Wait(state=legs.state, sentence="Everything is stopped; one side stays open.")
+    if legs.refused_for is not None and legs.refused_for < AGAIN:
+        return _refused(legs)
     return _second_leg(legs) if legs.naked > 0 else _lost_first(legs)
+
+
+def _refused(legs: Legs) -> Step:
+    """An order never left here. Try again in a moment, until the time for all of it is over."""
+    if (legs.unhedged_for or 0.0) > float(legs.bounds.unwind_wait):
+        return End(
+            state=P.MANUAL, sentence="Orders for the open side are refused here. A person decides."
+        )
+    return Wait(state=legs.state, sentence="An order was refused here, unsent; again in a moment.")
 
 
 def _waiting(legs: Legs) -> Step:
@@ -263,6 +290,9 @@ def _may_hedge_dust(legs: Legs) -> bool:
 
 
 def _balanced(legs: Legs) -> Step:
+    if legs.unsettled_sales > 0:
+        state = P.MANUAL if legs.state is P.MANUAL else P.UNWINDING
+        return Wait(state=state, sentence="What was sold is not settled yet.")
     first, second = legs.held(first=True), legs.held(first=False)
     rest = abs(first - second)
     tail = f" {rest.normalize():f} shares stay open: too few to sell." if rest else ""
@@ -285,7 +315,7 @@ def _second_leg(legs: Legs) -> Step:
     bounds = legs.bounds
     if not legs.count(Role.UNWIND) and tries < bounds.hedge_tries:
         limit = _hedge_price(legs, tries, late=late)
-        if limit is not None and late <= float(bounds.hedge_hard):
+        if limit is not None and late <= float(bounds.hedge_hard) and _can_pay(legs, limit):
             return Place(
                 state=P.HEDGING,
                 role=Role.HEDGE,
@@ -295,6 +325,14 @@ def _second_leg(legs: Legs) -> Step:
                 f"{legs.naked.normalize():f} up to {limit.normalize():f}.",
             )
     return _sell_first(legs, late=late)
+
+
+def _can_pay(legs: Legs, limit: Decimal) -> bool:
+    """Tell whether a hedge is paid for: the first one's money is held, another one's is free."""
+    if legs.free is None or any(e.role is Role.HEDGE and e.waits for e in legs.orders):
+        return True
+    unit = limit + legs.second.rate * limit * (ONE - limit)
+    return legs.naked * unit <= legs.free
 
 
 def _hedge_price(legs: Legs, tries: int, *, late: float) -> Decimal | None:

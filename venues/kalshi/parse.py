@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from venues import money
+from venues.ladders import Asks
 from venues.reading import BadMessage, clean, moment, number, text
 from venues.types import Book, Level, PriceRange, Print, Side
 
@@ -129,6 +130,32 @@ def book(token: str, found: Resting, *, at: datetime) -> Book:
         ),
         at=at,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenBook:
+    """The book of one outcome as the exchange wrote it: read as far as somebody asks."""
+
+    token: str
+    row: Row  # both ladders
+    asks: Asks
+    at: datetime
+
+    def book(self) -> Book:
+        """Return all of it. Raises BadMessage."""
+        return book(self.token, resting(self.row), at=self.at)
+
+
+def written_books(row: Row, *, at: datetime) -> dict[str, WrittenBook]:
+    """Return the books of both outcomes of a market, by token. Raises BadMessage."""
+    ticker, both = text(row, "ticker", most=120), row["orderbook_fp"]
+    bids = {YES: both.get("yes_dollars") or [], NO: both.get("no_dollars") or []}
+    return {
+        token_of(ticker, outcome): WrittenBook(
+            token=token_of(ticker, outcome), row=both, asks=Asks(bids[other], mirrored=True), at=at
+        )
+        for outcome, other in ((YES, NO), (NO, YES))
+    }
 
 
 def _levels(levels: Iterable[tuple[Decimal, Decimal]], *, best_is_highest: bool) -> Iterable[Level]:

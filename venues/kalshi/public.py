@@ -13,7 +13,16 @@ from venues.kalshi.calls import Calls
 from venues.kalshi.fees import FeeChange
 from venues.kalshi.hours import Hours
 from venues.kalshi.markets import Contract, Event, Milestone, Series, Shard
-from venues.kalshi.parse import NO, YES, book, public_trade, resting, token_of
+from venues.kalshi.parse import (
+    NO,
+    YES,
+    WrittenBook,
+    book,
+    public_trade,
+    resting,
+    token_of,
+    written_books,
+)
 from venues.reading import BadMessage
 from venues.types import Book, Print
 
@@ -75,15 +84,28 @@ class Public:
     def books(self, tickers: Sequence[str], *, at: datetime) -> dict[str, Book]:
         """Return the books of both outcomes of some markets, by token, as of when we asked."""
         found: dict[str, Book] = {}
+        for row in self._orderbooks(tickers):
+            found |= _books(row, at=at)
+        return found
+
+    def written_books(self, tickers: Sequence[str], *, at: datetime) -> dict[str, WrittenBook]:
+        """Return the same as the exchange wrote it, for whoever scans many of them."""
+        found: dict[str, WrittenBook] = {}
+        for row in self._orderbooks(tickers):
+            try:
+                found |= written_books(row, at=at)
+            except (BadMessage, KeyError, TypeError, AttributeError) as problem:
+                log.warning("An order book cannot be read: %s", problem)
+        return found
+
+    def _orderbooks(self, tickers: Sequence[str]) -> Iterator[Row]:
         for start in range(0, len(tickers), BOOKS):
             asked = {"tickers": list(tickers[start : start + BOOKS])}
             answer = self._calls.get("/markets/orderbooks", asked)
             rows = answer.get("orderbooks") if isinstance(answer, Mapping) else None
             if not isinstance(rows, list):
                 raise Unreadable("the answer has no list of order books")
-            for row in rows:
-                found |= _books(row, at=at)
-        return found
+            yield from rows
 
     def trades(self, ticker: str, *, since: datetime | None = None) -> list[Print]:
         """Return public trades of a market, oldest first."""

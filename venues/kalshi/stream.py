@@ -178,8 +178,10 @@ class BookPush(Stream):
             found, self._touched = self._touched, set()
         return {token_of(ticker, outcome) for ticker in found for outcome in (YES, NO)}
 
-    def age(self) -> float:
-        """Return how many seconds ago the connection last showed a sign of life."""
+    def age(self, token: str) -> float:
+        """Return how many seconds ago the connection last showed a sign of life: frames that are
+        missing are found by their numbers.
+        """
         return time.monotonic() - self._alive
 
     def _believed(self, ticker: str) -> _Ladders | None:
