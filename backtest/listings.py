@@ -27,7 +27,9 @@ def read(path: Path) -> list[Row]:
         raise UnreadableListing(f"{path} cannot be read: {problem}") from problem
     found = list(_rows(text))
     if not found:
-        raise UnreadableListing(f"{path} holds no listing: not one row was found.")
+        raise UnreadableListing(
+            f"{path} holds no listing. JSON, JSON lines or CSV of events or markets is read."
+        )
     return found
 
 
@@ -38,13 +40,13 @@ def _rows(text: str) -> Iterator[Row]:
     try:
         yield from _unpacked(json.loads(text))
         return
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     for line in text.splitlines():
         try:
             yield from _unpacked(json.loads(line))
-        except ValueError:
-            continue  # a cut line costs itself alone
+        except (ValueError, RecursionError):
+            continue  # a line that is cut, or no listing, costs itself alone
 
 
 def _unpacked(found: Any) -> Iterator[Row]:

@@ -6,7 +6,6 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
-from django.db.models.signals import post_migrate
 
 from venues.polymarket.limits import TIERS
 
@@ -27,15 +26,14 @@ class PolymixConfig(AppConfig):
 
     def ready(self) -> None:
         checks.register(check_live_trading)
-        post_migrate.connect(make_schedules, sender=self)
         # What is loaded by now lives as long as the process: the collector need not walk it again.
         # A pass makes thousands of short-lived objects and hardly a cycle to look for.
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
 
 
-def make_schedules(**kwargs: Any) -> None:
-    """Put the schedules into the database once; from then on the admin's edits stand."""
+def make_schedules() -> None:
+    """Put the schedules into the database; the admin's edits stand. Safe to repeat."""
     from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
     for name, task, seconds in SCHEDULES:

@@ -151,7 +151,7 @@ class PairLive:
         self.offer_first(game, away)
         self.offer_second(game, home)
 
-    def offer_first(self, game: Game, price: str, shares: str = "200000") -> None:
+    def offer_first(self, game: Game, price: str, shares: str = "90000") -> None:
         world = self.sandbox.world
         game.quotes.setdefault("polymarket", [])
         game.quotes["polymarket"] += world._place(
@@ -162,7 +162,7 @@ class PairLive:
             game, "polymarket", buy=True, price=bid, shares=Decimal(5000), at=self.now
         )
 
-    def offer_second(self, game: Game, price: str, count: str = "200000") -> None:
+    def offer_second(self, game: Game, price: str, count: str = "90000") -> None:
         """Offer the home team on Kalshi, in its own market alone."""
         game.quotes.setdefault("kalshi", [])
         for side, at in ((Side.ASK, Decimal(price)), (Side.BID, Decimal(price) - Decimal("0.01"))):
@@ -338,7 +338,7 @@ def pair_live(
             min_lifetime=0,
             max_worst_loss=500,
             quiet_seconds=0,
-            fok_multiple=30_000,  # so that a first leg may be matched in part
+            fok_multiple=1_000,  # of what is offered here: a first leg may be matched in part
         )
         RiskProfile.objects.filter(account=account).update(
             max_daily_pairs=10_000,
@@ -371,6 +371,9 @@ def pair_live(
 
 def _enter_keys(live: PairLive) -> None:
     user = live.sandbox.users[0]
+    # Enough for a long session: the legs of one venue lose many times in a row.
+    live.polymarket.wallets[user.wallet].cash = Decimal(200_000)
+    live.kalshi.members[user.name].cash.update(dict.fromkeys(range(4), Decimal(50_000)))
     onboarding_polymarket.enter(
         account=live.account,
         private_key=Secret(user.wallet_key),

@@ -177,6 +177,17 @@ def copied_by_default() -> int:
         ).fetchone()[0]
 
 
+def watched_pairs() -> tuple[int, int]:
+    """Return how many pairs of games are watched, and how many schedules of ours there are."""
+    with psycopg.connect(
+        host=str(embedded.socket_dir()), user="postgres", dbname="polymix"
+    ) as connection:
+        return connection.execute(
+            "SELECT (SELECT count(*) FROM markets_pair WHERE is_standard),"
+            " (SELECT count(*) FROM django_celery_beat_periodictask WHERE task LIKE 'trading.%')"
+        ).fetchone()
+
+
 def test_without_a_recording_the_sandbox_is_copied_within_two_minutes(place, monkeypatch):
     monkeypatch.setenv("POLYMIX_HOME", str(place / ".polymix"))
     port = free_port()
@@ -185,14 +196,17 @@ def test_without_a_recording_the_sandbox_is_copied_within_two_minutes(place, mon
         deadline, copied = time.monotonic() + 120, 0
         page = wait_for_page(port, process)
         bound = listening(process)
-        while not copied and time.monotonic() < deadline:
+        pairs = schedules = 0
+        while not (copied and pairs and schedules) and time.monotonic() < deadline:
             time.sleep(0.5)
-            copied = copied_by_default()
+            copied, (pairs, schedules) = copied_by_default(), watched_pairs()
     finally:
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=60)
 
     assert copied, (place / ".polymix" / "log" / "watch.log").read_text()
+    assert pairs, (place / ".polymix" / "log" / "pairs.log").read_text()
+    assert schedules
     assert "SANDBOX" in page
     assert "SANDBOX" in output
     assert bound == {"127.0.0.1"}

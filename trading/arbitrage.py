@@ -273,7 +273,7 @@ def _gather(
     if trips:
         record_trips(account_id=account.pk, trips=trips, losses=losses, now=now)
     open_trips = stops.open_trips([account.pk], now=now).get(account.pk, ()) + trips
-    places = _places(account, risk)
+    places = _places(account)
     pair = shared.pair
     return PairSituation(
         account_id=account.pk,
@@ -392,18 +392,18 @@ def _keys_missing(account: Account) -> str:
     return ""
 
 
-def _places(account: Account, risk: RiskState) -> dict[tuple[str, int], purses.Place]:
+def _places(account: Account) -> dict[tuple[str, int], purses.Place] | None:
     if account.is_paper:
-        return {}
+        return None
     return {(each.venue, each.shard): each for each in purses.of(account.pk)}
 
 
 def _purse(
-    places: Mapping[tuple[str, int], purses.Place], risk: RiskState, market: Market
+    places: Mapping[tuple[str, int], purses.Place] | None, risk: RiskState, market: Market
 ) -> Purse:
     """Return the free cash that a market is paid from: on paper all of it is in one place."""
     free = risk.cash - risk.reserved
-    if not places:
+    if places is None:
         return Purse(name="The account", free=free)
     found = places.get((market.venue, market.shard))
     name = purses.name_of(market.venue, market.shard)

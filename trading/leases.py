@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from markets.queries import rows
 
-HELD = timedelta(seconds=10)
+HELD = timedelta(seconds=5)
 
 TAKE = """
 INSERT INTO trading_lease (name, holder, until, seen_at)

@@ -186,6 +186,10 @@ def _stale(trade: PairTrade, waiting: Sequence[Order], needed: Decimal, *, now: 
     """Return why what a person was shown may not be sent any more, or an empty string."""
     if len(waiting) != len(BOTH) or now >= min(each.expires_at for each in waiting):
         return "It expired."
+    quiet = timedelta(seconds=bounds_of(trade).quiet_seconds)
+    starts = trade.pair.starts_at
+    if starts is not None and now > starts - quiet and not bounds_of(trade).trade_in_play:
+        return "The game has begun, or begins within moments."
     row = trade.opportunity
     if row.ended_at is not None or now - row.last_seen > SEEN_WITHIN:
         return "The opportunity is gone: both books are not what you were shown."
@@ -262,6 +266,8 @@ def settle_by_hand(*, trade_id: UUID, by: str, note: str, now: datetime) -> bool
         if trade.state != P.MANUAL or doubtful.exists():
             return False
         legs = view(trade, now=now, is_stopped=False)
+        trade.figures = {**trade.figures, "taken_over": True}
+        trade.save(update_fields=["figures"])
         held = max(legs.held(first=True), legs.held(first=False))
         state = P.HEDGED if held > 0 else P.FLAT
         _finish(trade, state, f"{by} looked at both venues: {note}", by=by, now=now)
@@ -341,7 +347,7 @@ def held(account_id: UUID, outcome_id: int) -> Decimal:
         outcome_id=outcome_id,
         pair_trade__settled_at__isnull=True,
         pair_trade__state__in=sorted(RUNNING - {P.MANUAL.value}),
-    )
+    ).exclude(pair_trade__figures__has_key="taken_over")
     bought = running.filter(side=Side.BUY).aggregate(total=Sum("filled_shares"))["total"] or ZERO
     sold = running.filter(side=Side.SELL).aggregate(total=Sum("filled_shares"))["total"] or ZERO
     total: Decimal = bought - sold

@@ -157,7 +157,7 @@ class PairWatch:
         found = self._walk(looked_at)
         # What seems to earn something is asked for again where its books are not new.
         again = self.books.refresh(
-            [token for each in found for token in self._legs(each)], older_than=TOO_OLD
+            self._tokens_of({each.pair for each in found}), older_than=TOO_OLD
         )
         if again:
             for token in again:
@@ -200,10 +200,6 @@ class PairWatch:
             for each in self._scanner.scan_token(token):
                 found[each.pair, each.quote.route] = each
         return list(found.values())
-
-    def _legs(self, found: Found) -> tuple[str, str]:
-        first, second = self._scanner.pairs[found.pair].halves(found.quote.route)
-        return first.token, second.token
 
     def _pairs_of(self, tokens: Iterable[str]) -> set[int]:
         wanted = set(tokens)

@@ -144,6 +144,17 @@ TABLE = {
 }
 
 
+# What most people write where Kalshi writes something shorter.
+USUAL = {
+    ("NHL", "LA"): "LAK",
+    ("NHL", "NJ"): "NJD",
+    ("NHL", "SJ"): "SJS",
+    ("NHL", "TB"): "TBL",
+    ("NFL", "JAC"): "JAX",
+    ("MLB", "AZ"): "ARI",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
     league: str
@@ -152,6 +163,11 @@ class Team:
     nickname: str
     slugs: tuple[str, ...]  # codes in Polymarket's slugs, the present one first
     names: frozenset[str]  # everything else that means it in this league, plain
+
+    @property
+    def usual(self) -> str:
+        """Return the code that most people write."""
+        return USUAL.get((self.league, self.code), self.code)
 
 
 def _team(league: str, line: str) -> Team:

@@ -11,6 +11,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -239,8 +240,11 @@ def trade(request: HttpRequest, account_id: UUID, trade_id: UUID) -> HttpRespons
         "orders": row.orders.select_related("outcome__market").order_by("created_at", "pk"),
         "one": one,
         "other": other,
-        "naked": one.held - other.held,
-        "at_risk": max(one.held - other.held, Decimal(0)) * one.average,
+        "naked": abs(one.held - other.held),
+        "at_risk": (one.held - other.held) * one.average
+        if one.held > other.held
+        else (other.held - one.held) * other.average,
+        "most": sum((order.worst_cost for order in row.orders.all()), Decimal(0)),
         "open_for": None
         if row.unhedged_at is None
         else duration(max(now - row.unhedged_at, timedelta(0))),
@@ -291,6 +295,34 @@ def answer(request: HttpRequest, account_id: UUID, trade_id: UUID) -> HttpRespon
     return redirect("pair-trade", account.pk, row.pk)
 
 
+# What a bound may be: beyond these it would bound nothing, or stop everything.
+SENSIBLE = {
+    name: (Decimal(least), Decimal(most))
+    for name, least, most in (
+        ("min_lifetime", "0", "600"),
+        ("max_worst_loss", "0.01", "1000000"),
+        ("max_edge", "0.001", "0.5"),
+        ("reserve_nba", "0", "0.2"),
+        ("reserve_nfl", "0", "0.2"),
+        ("reserve_nhl", "0", "0.2"),
+        ("max_book_age", "0.1", "10"),
+        ("depth_multiple", "1", "100"),
+        ("fok_multiple", "1", "1000"),
+        ("max_delay", "0", "10"),
+        ("quiet_seconds", "0", "86400"),
+        ("max_unhedged", "1", "100000"),
+        ("max_unhedged_part", "0.0001", "0.2"),
+        ("hedge_loss", "0", "0.2"),
+        ("hedge_tries", "1", "10"),
+        ("hedge_soft", "0", "60"),
+        ("hedge_hard", "1", "120"),
+        ("unknown_wait", "0", "60"),
+        ("unwind_tries", "1", "10"),
+        ("unwind_wait", "1", "3600"),
+    )
+}
+
+
 class PairForm(forms.ModelForm):  # type: ignore[type-arg]
     """The bounds of an account's pair trades, in the order in which people think of them."""
 
@@ -314,7 +346,7 @@ class PairForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text="Teams (NBA:LAL), games (LAL@BOS) or slugs, with commas between them.",
     )
     bet_amount = forms.DecimalField(
-        min_value=Decimal(1), max_digits=12, decimal_places=2, label="Bet amount, USD a pair"
+        min_value=Decimal(1), max_value=Decimal(1_000_000), label="Bet amount, USD a pair"
     )
     min_roi = forms.DecimalField(
         min_value=Decimal(0), max_value=Decimal(100), decimal_places=4, label="Minimum ROI, %"
@@ -347,6 +379,12 @@ class PairForm(forms.ModelForm):  # type: ignore[type-arg]
             "unwind_tries": "Unwinds, at most",
             "unwind_wait": "Unsettled shares are waited for, s",
         }
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name, (least, most) in SENSIBLE.items():
+            field = self.fields[name]
+            field.validators = [MinValueValidator(least), MaxValueValidator(most)]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

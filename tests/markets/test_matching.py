@@ -197,6 +197,7 @@ class TestRecorded:
         for key, each in got.items():
             row = truth[key]
             assert str(each.away_index) == row["away_outcome_index"]
+            assert (each.away.usual, each.home.usual) == (row["away"], row["home"])
             assert each.away_ticker == row["kalshi_away_ticker"]
             assert each.home_ticker == row["kalshi_home_ticker"]
             assert each.identity.day.isoformat() == row["game_date_et"]

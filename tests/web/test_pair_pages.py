@@ -104,6 +104,8 @@ def test_settings_are_kept_and_bad_ones_refused(live, client):
     form = {name: value for name, value in whole.items() if value is not False and value != []}
     form |= {"leagues": ["NBA"], "accept_standard": [], "excluded": "NBA:LAL, LAL@BOS"}
 
+    said = post(client, live, "pair-settings", **form)  # as it was shown
+    assert "Saved" in said.content.decode(), said.context["form"].errors
     said = post(client, live, "pair-settings", **form | {"bet_amount": "40", "min_roi": "2"})
     assert "Saved" in said.content.decode(), said.context["form"].errors
     bounds = PairProfile.objects.get(account=live.account).bounds()
@@ -113,9 +115,11 @@ def test_settings_are_kept_and_bad_ones_refused(live, client):
 
     said = post(client, live, "pair-settings", **form | {"hedge_hard": "1", "hedge_soft": "5"})
     assert "Not before the last price was tried" in said.content.decode()
-    said = post(client, live, "pair-settings", **form | {"max_unhedged": "-1"})
-    assert said.status_code == 200
-    assert PairProfile.objects.get(account=live.account).max_unhedged > 0
+    for name, bad in (("max_unhedged", "-1"), ("hedge_loss", "2"), ("hedge_tries", "0")):
+        before = getattr(PairProfile.objects.get(account=live.account), name)
+        said = post(client, live, "pair-settings", **form | {name: bad})
+        assert said.context["form"].errors[name]
+        assert getattr(PairProfile.objects.get(account=live.account), name) == before
 
 
 def test_a_rehearsal_waits_for_a_person_and_is_declined_or_approved(live, client):

@@ -9,6 +9,7 @@ import psycopg
 from django.core.management.base import BaseCommand
 
 from polymix import embedded
+from polymix.apps import make_schedules
 from polymix.celery import app
 
 LOOK_SECONDS = 5
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         # The lock lives as long as this connection, so it dies with this process.
         with psycopg.connect(embedded.database_url(), autocommit=True) as connection:
             connection.execute(LOCK)
+            make_schedules()
             threading.Thread(target=_end_without, args=[connection], daemon=True).start()
             app.Beat(loglevel="INFO", pidfile=None).run()
 
