@@ -36,6 +36,7 @@ from sandbox.polymarket.server import Clob, drop_silent_keys
 from sandbox.recorded import Happening
 from sandbox.serving import check_loopback
 from sandbox.tape import Tape
+from sandbox.teams import LEAGUES, League
 from sandbox.world import World
 from venues.polymarket import wallets
 from venues.polymarket.eip712 import keccak
@@ -76,6 +77,7 @@ class Sandbox:
         memory: Path | None = None,
         tape: Iterable[Happening] | None = None,
         clock: Clock | None = None,
+        leagues: Sequence[League] = LEAGUES,
     ) -> None:
         self.clock = clock or Clock(start=start, speed=speed)
         self.log = EventLog()
@@ -104,6 +106,7 @@ class Sandbox:
                 kalshi=kalshi,
                 polymarket=polymarket,
                 recalled=self._recalled.going,
+                leagues=leagues,
             )
         else:
             self.world = Tape(tape, start=start, kalshi=kalshi, polymarket=polymarket)

@@ -1,4 +1,4 @@
-"""The teams of each league, as the two venues write them."""
+"""Teams of each league, as the two venues write them."""
 
 import uuid
 from dataclasses import dataclass
@@ -30,17 +30,26 @@ class League:
     teams: tuple[Team, ...]
 
 
-def _league(name: str, *, strike: str, shard: int) -> League:
-    teams = (
-        Team(city=each.city, nickname=each.nickname, code=each.code, slug=each.slugs[0])
-        for each in TEAMS[name]
+def _league(name: str, *, strike: str, shard: int, codes: str = "") -> League:
+    """Return a league with some of its teams, in this order, or with all of them."""
+    known = {each.code: each for each in TEAMS[name]}
+    chosen = [known[code] for code in codes.split()] or list(known.values())
+    return League(
+        name=name,
+        series=f"KX{name}GAME",
+        strike=strike,
+        shard=shard,
+        teams=tuple(
+            Team(city=each.city, nickname=each.nickname, code=each.code, slug=each.slugs[0])
+            for each in chosen
+        ),
     )
-    series = f"KX{name}GAME"
-    return League(name=name, series=series, strike=strike, shard=shard, teams=tuple(teams))
 
 
 LEAGUES = (
-    _league("NBA", strike="basketball_team", shard=3),
-    _league("NHL", strike="hockey_team", shard=0),
-    _league("NFL", strike="football_team", shard=0),
+    _league("NBA", strike="basketball_team", shard=3, codes="OKC SAS BOS DEN MIL PHX"),
+    _league("NHL", strike="hockey_team", shard=0, codes="VGK MIN TOR COL WPG DAL"),
+    _league("NFL", strike="football_team", shard=0, codes="KC BUF TB DAL DET GB"),
 )
+# For a session so long that six teams would meet twice on a day.
+WHOLE_LEAGUES = tuple(_league(each.name, strike=each.strike, shard=each.shard) for each in LEAGUES)

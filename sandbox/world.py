@@ -54,8 +54,9 @@ class World:
         kalshi: KalshiExchange,
         polymarket: PolymarketExchange,
         recalled: Sequence[Draft] = (),
+        leagues: Sequence[League] = LEAGUES,
     ) -> None:
-        self._draw = random.Random(seed)
+        self._draw, self._leagues = random.Random(seed), leagues
         self._ids = random.Random(f"ids {seed} {start.isoformat()}")  # another start, other games
         self._kalshi, self._polymarket = kalshi, polymarket
         self._next = start
@@ -101,7 +102,7 @@ class World:
 
     def _schedule(self, now: datetime) -> Game:
         """List the next game on both venues: each league in turn, one after the other."""
-        league = LEAGUES[self._scheduled % len(LEAGUES)]
+        league = self._leagues[self._scheduled % len(self._leagues)]
         away, home = self._next_teams(league)
         starts_at = self._start + FIRST_GAME + self._scheduled * BETWEEN_GAMES
         self._scheduled += 1

@@ -52,9 +52,7 @@ def run_one(
     live: PairLive, first: str, second: str, *, crash: int = 0, is_sure: bool = True
 ) -> PairTrade:
     """Trade one game with chosen leg outcomes, killed at the nth look at the clock; judge it."""
-    game = fresh_game(live)
-    live.match()
-    live.make_gap(game)
+    game = gap_game(live)
     before = cash_of(live)
     known = set(PairTrade.objects.values_list("pk", flat=True))
     live.watch.before = lambda: bend(live, game, first=first, second=second)
@@ -88,6 +86,20 @@ def run_one(
     return trade
 
 
+def gap_game(live: PairLive):
+    """Return a game with a gap; where somebody's order stands in the way, another one."""
+    for _ in range(10):
+        game = fresh_game(live)
+        live.match()
+        live.make_gap(game)
+        if all(game.quotes.get(venue) for venue in ("polymarket", "kalshi")):
+            first = live.book(game.draft.tokens[0])
+            if first is not None and first.asks and first.asks[0].price == D("0.40"):
+                return game
+        live.skipped.add(game.draft.ticker)
+    raise AssertionError("no game takes the offers of a gap")
+
+
 def in_doubt(trade: PairTrade) -> bool:
     return trade.orders.filter(state__in=["UNKNOWN", "SENDING", "DELAYED"]).exists()
 
@@ -98,7 +110,8 @@ def fresh_game(live: PairLive):
         for game in live.games():
             is_standard = game.draft.league.name in ("NBA", "NHL")
             soon = (game.draft.starts_at - live.now).total_seconds() < 150
-            if is_standard and not soon and game.draft.ticker not in traded:
+            known = traded | live.skipped
+            if is_standard and not soon and game.draft.ticker not in known:
                 return game
         live.pass_time(60)
     raise AssertionError("no game is left")

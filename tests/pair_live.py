@@ -26,6 +26,7 @@ from sandbox.faults import Kind, Rule
 from sandbox.games import Game
 from sandbox.kalshi.exchange import Placing
 from sandbox.serving import serving
+from sandbox.teams import WHOLE_LEAGUES
 from sandbox.world import HOUSE
 from tests.kalshi_live import HandClock
 from tests.world import World
@@ -103,6 +104,7 @@ class PairLive:
     account: Account
     watch: BentWatch
     public: Public
+    skipped: set[str] = field(default_factory=set)  # events on which no gap could be made
 
     @property
     def now(self) -> datetime:
@@ -318,7 +320,9 @@ def pair_live(
 ) -> Iterator[PairLive]:
     """Serve both exchanges and open one account that trades standard pairs on them."""
     script = list(rules)
-    made = Sandbox(seed=seed, start=now, speed=0, rules=script, clock=HandClock(now))
+    made = Sandbox(
+        seed=seed, start=now, speed=0, rules=script, clock=HandClock(now), leagues=WHOLE_LEAGUES
+    )
     apps = made.apps()
     with (
         serving(apps["polymarket"]) as polymarket,

@@ -1,6 +1,7 @@
 """Pairs on the pages: what is mispriced, what both contracts say, and what became of trades."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from django.urls import reverse
@@ -10,6 +11,7 @@ from markets.models import Opportunity, Pair, PairApproval
 from risk.models import PairProfile, RiskProfile
 from tests.chaos_pairs import fresh_game
 from tests.pair_live import pair_live
+from tests.world import World, assert_invariants
 from trading.models import Decision, PairTrade
 
 
@@ -54,6 +56,11 @@ def test_every_page_tells_its_owner_and_nobody_else(live, client):
     assert "Polymarket" in shown
 
     live.finish(game)
+    trade.refresh_from_db()
+    parts = ("size", "slippage", "fees", "unwind", "branch")
+    assert trade.realised - trade.expected == sum(Decimal(trade.explained[name]) for name in parts)
+    assert trade.realised > 0
+    assert_invariants()
     settled = page(client, live, "pair-trade", trade.pk).content.decode()
     assert "realised: a difference of" in settled
 
@@ -99,7 +106,9 @@ def test_a_refusal_is_told_with_its_receipt_and_a_changed_text_freezes(live, cli
     assert PairTrade.objects.count() == 1
 
 
-def test_settings_are_kept_and_bad_ones_refused(live, client):
+def test_settings_are_kept_and_bad_ones_refused(world: World, client):
+    client.force_login(world.owner)
+    live = world
     whole = page(client, live, "pair-settings").context["form"].initial
     form = {name: value for name, value in whole.items() if value is not False and value != []}
     form |= {"leagues": ["NBA"], "accept_standard": [], "excluded": "NBA:LAL, LAL@BOS"}
