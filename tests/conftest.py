@@ -6,7 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from django.test import override_settings
+from django.db import connection
+from django.test import TransactionTestCase, override_settings
 from hypothesis import HealthCheck, settings
 
 from tests.world import World
@@ -22,6 +23,40 @@ def quick_passwords():
     """Hash passwords the quick way: the real one takes a tenth of a second on purpose."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         yield
+
+
+KEPT = {"django_migrations", "django_content_type", "auth_permission"}  # as migrations left them
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_flushes():
+    """Empty the tables that a test filled, and no others: to truncate all of them after each test,
+    and to make their permissions again, takes longer than most tests.
+    """
+    whole = TransactionTestCase._fixture_teardown
+
+    def teardown(case) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT usesuper FROM pg_user WHERE usename = current_user")
+            if not cursor.fetchone()[0]:
+                whole(case)  # only a superuser may pass by the triggers that keep history
+                return
+            names = connection.introspection.django_table_names(
+                only_existing=True, include_views=False
+            )
+            tables = sorted(set(names) - KEPT)
+            cursor.execute(
+                " UNION ALL ".join(f"SELECT '{t}' WHERE EXISTS (SELECT FROM {t})" for t in tables)
+            )
+            filled = [row[0] for row in cursor.fetchall()]
+            cursor.execute("SET session_replication_role = replica")
+            for table in filled:
+                cursor.execute(f"DELETE FROM {table}")
+            cursor.execute("SET session_replication_role = DEFAULT")
+
+    TransactionTestCase._fixture_teardown = teardown
+    yield
+    TransactionTestCase._fixture_teardown = whole
 
 
 @pytest.fixture
