@@ -251,7 +251,9 @@ def advance(*, trade_id: UUID, now: datetime, stopped: str) -> list[UUID]:
 
 def _reopen(trade: PairTrade, legs: Legs, *, now: datetime) -> None:
     """Hand a pair to a person that had ended, when a match is told that opens a side of it."""
-    if trade.settled_at is None and abs(legs.naked) > max(legs.dust, Decimal("0.01")):
+    if trade.settled_at is not None or "taken_over" in trade.figures:
+        return
+    if abs(legs.naked) > max(legs.dust, Decimal("0.01")):
         step = End(state=P.MANUAL, sentence="A match was told after its end: one side is open.")
         _end(trade, step, now=now)
 
