@@ -65,7 +65,8 @@ class TestLive:
     def test_what_a_person_took_over_stays_his(self, real):
         trade = run_one(real, "full", "unknown", is_sure=False, by_hand=True)
 
-        assert trade.figures["taken_over"] and trade.state != "MANUAL"
+        assert trade.figures["taken_over"]
+        assert trade.state != "MANUAL"
 
     def test_a_coordinator_that_dies_is_followed_by_another(self, real):
         run_one(real, "full", "full", crash=6)
