@@ -15,8 +15,8 @@ from risk.models import RiskState
 from sandbox.faults import Kind
 from tests.pair_live import PairLive, pair_live
 from tests.world import assert_invariants
-from trading import pair_trades
-from trading.domain.legs import PairState
+from trading import pair_trades, pair_views
+from trading.domain.pair_state import PairState
 from trading.models import Decision, Order, PairTrade
 
 D = Decimal
@@ -100,10 +100,13 @@ def run_one(
 
 
 def gap_game(live: PairLive):
-    """Return a game with a gap; where somebody's order stands in the way, another one."""
+    """Return a game with the one gap that is traded; where somebody's order stands in the way of
+    it, another game.
+    """
     for _ in range(10):
         game = fresh_game(live)
         live.match()
+        live.trade_only(game)
         live.make_gap(game)
         if all(game.quotes.get(venue) for venue in ("polymarket", "kalshi")):
             first = live.book(game.draft.tokens[0])
@@ -185,8 +188,8 @@ def heal(live: PairLive) -> None:
 
 
 def judge_end(live: PairLive, trade: PairTrade, longest: float, *, expected: str | None) -> None:
-    bounds = pair_trades.bounds_of(trade)
-    legs = pair_trades.view(trade, now=live.now, is_stopped=False)
+    bounds = pair_views.bounds_of(trade)
+    legs = pair_views.view(trade, now=live.now, is_stopped=False)
     seconds = float(bounds.hedge_hard + bounds.unwind_wait)
     assert longest <= seconds + SLACK, longest
     if trade.state in ("HEDGED", "FLAT", "ABORTED") and "taken_over" not in trade.figures:

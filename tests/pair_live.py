@@ -144,6 +144,11 @@ class PairLive:
     def games(self) -> list[Game]:
         return self.sandbox.world.games
 
+    def trade_only(self, game: Game) -> None:
+        """Let the account trade one game alone: the living market has gaps of its own."""
+        others = [each.draft.ticker for each in self.games() if each is not game]
+        PairProfile.objects.filter(account=self.account).update(excluded=others)
+
     def make_gap(self, game: Game, *, away: str = "0.40", home: str = "0.50") -> None:
         """Let the away team be offered on Polymarket and the home team on Kalshi, cheaply."""
         world = self.sandbox.world
@@ -213,8 +218,9 @@ class PairLive:
         self.settle()
 
     def settle(self) -> None:
-        pair_settlement.read_ends(self.public, kalshi_public(), now=self.now)
         for _ in range(40):
+            # Again each time, as the watcher does: a venue may not answer a look.
+            pair_settlement.read_ends(self.public, kalshi_public(), now=self.now)
             self.take_payouts()
             settlement.settle_due(now=self.now)
             pair_settlement.settle(now=self.now)

@@ -22,6 +22,7 @@ from trading import (
     sending,
 )
 from trading.closing import CannotClose, close_position
+from trading.domain.answers import Outcome
 from trading.domain.order_state import OrderState
 from trading.models import (
     Approval,
@@ -134,7 +135,7 @@ class OrderAdmin(ReadOnly):
         self,
         request: HttpRequest,
         chosen: QuerySet[Order],
-        act: Callable[..., approvals.Outcome],
+        act: Callable[..., Outcome],
         word: str,
     ) -> list[UUID]:
         user = cast(User, request.user)

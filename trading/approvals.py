@@ -3,7 +3,7 @@
 The first answer wins; the second tap sees the first one's outcome.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -12,7 +12,8 @@ from django.db import transaction
 
 from accounts.models import User
 from notifications.services import record
-from trading import orders, pair_trades, portfolio
+from trading import orders, pair_approvals, portfolio
+from trading.domain.answers import Outcome
 from trading.domain.entries import decide_entries
 from trading.domain.exits import decide_exit
 from trading.domain.order_state import OrderState
@@ -23,14 +24,6 @@ from venues.types import Side
 from venues.words import dollars
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What the answer came to: whether it counted, and one sentence."""
-
-    counted: bool
-    sentence: str
-
-
 def approve(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outcome:
     """Approve an order, if everything that was shown still holds. Nothing is sent here.
 
@@ -38,8 +31,7 @@ def approve(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outco
     """
     pair = Order.objects.values_list("pair_trade_id", flat=True).get(pk=order_id)
     if pair is not None:
-        said = pair_trades.approve(trade_id=pair, by=by, now=now, note=note)
-        return Outcome(counted=said.startswith("Approved"), sentence=said)
+        return pair_approvals.approve(trade_id=pair, by=by, now=now, note=note)
     with transaction.atomic():
         orders.lock_accounts([order_id])
         order = _waiting(order_id)
@@ -74,8 +66,7 @@ def decline(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outco
     """Decline an order: final, and always possible while it waits. A leg takes its pair along."""
     pair = Order.objects.values_list("pair_trade_id", flat=True).get(pk=order_id)
     if pair is not None:
-        said = pair_trades.decline(trade_id=pair, by=by, now=now, note=note)
-        return Outcome(counted=said.startswith("Declined"), sentence=said)
+        return pair_approvals.decline(trade_id=pair, by=by, now=now, note=note)
     with transaction.atomic():
         orders.lock_accounts([order_id])
         order = _waiting(order_id)

@@ -11,7 +11,7 @@ from django.db.models import Sum
 from accounts.models import Account, User
 from risk.domain.reasons import Reason
 from risk.models import Reservation, RiskState
-from trading import pair_trades
+from trading import pair_views
 from trading.domain.entries import MAX_LIMIT
 from trading.domain.exits import MIN_LIMIT
 from trading.domain.situation import Intent
@@ -74,7 +74,7 @@ def _sellable(position: Position) -> Decimal:
         entry=False,
         state=Reservation.State.HELD,
     ).aggregate(total=Sum("shares"))["total"]
-    paired = pair_trades.held(position.account_id, position.outcome_id)
+    paired = pair_views.held(position.account_id, position.outcome_id)
     count = position.confirmed_shares - (going or ZERO) - paired
     if count <= 0 and paired:
         raise CannotClose(

@@ -12,7 +12,7 @@ from accounts.polymarket_keys import addresses
 from accounts.venues import kalshi_public
 from markets import clock
 from markets.models import Feed
-from trading import leases, pair_trades
+from trading import leases, pair_views
 from trading.pair_books import Books
 from trading.pair_watch import LEASE, PairWatch
 from venues.limits import NoLimits
@@ -49,7 +49,7 @@ def scan_once(*, trades: bool) -> bool:
         ends = time.monotonic() + LONGEST
         try:
             has_lease = watch.step()
-            while has_lease and trades and pair_trades.open_trades(urgent=True):
+            while has_lease and trades and pair_views.open_trades(urgent=True):
                 if time.monotonic() > ends:
                     break  # the next run goes on
                 time.sleep(AGAIN)

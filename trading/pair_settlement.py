@@ -17,8 +17,8 @@ from markets import catalogue, kalshi_catalogue
 from markets.models import Market, Outcome
 from markets.resolutions import BadPayout
 from notifications.services import record, record_once
-from trading import pair_trades, reconciliation, settlement
-from trading.domain.legs import PairState, Role
+from trading import pair_trades, pair_words, reconciliation, settlement
+from trading.domain.pair_state import PairState, Role
 from trading.models import Order, PairTrade, Position
 from venues.errors import Unreadable
 from venues.kalshi.public import Public as KalshiPublic
@@ -237,7 +237,7 @@ def _words(trade: PairTrade, found: Explained) -> str:
         if part
     )
     return (
-        f"{pair_trades.mark_of(trade)} {trade.game} settled: "
+        f"{pair_words.mark_of(trade)} {trade.game} settled: "
         f"{dollars(found.realised, signed=True)}, expected "
         f"{dollars(found.expected, signed=True)}." + (f" The difference: {parts}." if parts else "")
     )

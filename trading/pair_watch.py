@@ -19,10 +19,10 @@ from markets.domain.payoff import Route
 from markets.domain.scanner import Found, Scanner, Watched
 from markets.models import Opportunity
 from markets.opportunities import Recorder
-from trading import arbitrage, leases, pair_settlement, pair_trades
-from trading.arbitrage import Seen
+from trading import arbitrage, leases, pair_gathering, pair_settlement, pair_trades, pair_views
 from trading.models import PairTrade
 from trading.pair_books import Books
+from trading.pair_gathering import Seen
 from venues.kalshi.public import Public as KalshiPublic
 from venues.ladders import PRICES
 from venues.polymarket.public import Public as PolymarketPublic
@@ -73,7 +73,7 @@ class PairWatch:
         self._kept_at = now
         self.drive()
         # What takes seconds waits while a side is open: no catalogue is worth a late hedge.
-        calm = not pair_trades.open_trades(urgent=True)
+        calm = not pair_views.open_trades(urgent=True)
         every = MATCH_EVERY if self._scanner.pairs else MATCH_SOON
         if calm and self._is_due("match", every, now=now):
             self._match(now=now)
@@ -96,10 +96,10 @@ class PairWatch:
             return
         now = self.now()
         rest = self._is_due("rest", REST_EVERY, now=now)
-        for trade_id in pair_trades.just_ended(now=now) if rest else ():
+        for trade_id in pair_views.just_ended(now=now) if rest else ():
             # What a venue told of it since is in the rows: whoever keeps orders asks for that.
             pair_trades.advance(trade_id=trade_id, now=now, stopped="")
-        for trade_id in pair_trades.open_trades(urgent=not rest):
+        for trade_id in pair_views.open_trades(urgent=not rest):
             try:
                 arbitrage.drive(
                     trade_id=trade_id,
@@ -134,7 +134,7 @@ class PairWatch:
 
     def _reload(self) -> None:
         """Look at the pairs as they are now: with what people and catalogues changed."""
-        pairs = opportunities.watched(arbitrage.least_reserve)
+        pairs = opportunities.watched(pair_gathering.least_reserve)
         fresh = Scanner(pairs, caps=opportunities.caps())
         self._scanner = fresh
         ours = {half.token for each in pairs for half in (each.away, each.home)}
@@ -238,7 +238,7 @@ def _tokens_of_open_trades() -> dict[str, set[str]]:
     """Return tokens whose books are needed to close something, by venue."""
     found: dict[str, set[str]] = {"polymarket": set(), "kalshi": set()}
     going: Sequence[PairTrade] = list(
-        PairTrade.objects.filter(pk__in=pair_trades.open_trades()).select_related(
+        PairTrade.objects.filter(pk__in=pair_views.open_trades()).select_related(
             "first__market", "second__market"
         )
     )

@@ -21,8 +21,8 @@ from markets.queries import rows
 from risk import stops
 from risk.domain.breakers import Trip
 from trading import fills, orders, purses, stopping
-from trading.domain.legs import Role
 from trading.domain.order_state import OrderState
+from trading.domain.pair_state import Role
 from trading.models import Approval, Order, PairTrade, Submission
 from trading.orders import Told
 from trading.paper import Tape

@@ -8,8 +8,8 @@ from uuid import UUID
 from markets.queries import rows
 from risk import stops
 from trading import orders
-from trading.domain.legs import Role
 from trading.domain.order_state import NEXT, OrderState
+from trading.domain.pair_state import Role
 from trading.models import Order
 from venues.types import Side
 

@@ -3,7 +3,17 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from web import kalshi, keys, live, pairs, views, whales
+from web import (
+    dossiers,
+    kalshi,
+    keys,
+    live,
+    opportunities,
+    pair_settings,
+    pair_trades,
+    views,
+    whales,
+)
 
 account = "a/<uuid:account_id>/"
 
@@ -26,14 +36,18 @@ urlpatterns = [
     path(account + "keys/kalshi/forget/", kalshi.forget, name="kalshi-forget"),
     path(account + "money/", kalshi.money, name="money"),
     path(account + "money/move/", kalshi.move, name="move"),
-    path(account + "opportunities/", pairs.found, name="opportunities"),
-    path(account + "opportunities/<int:opportunity_id>/", pairs.opportunity, name="opportunity"),
-    path(account + "dossiers/<int:pair_id>/", pairs.dossier, name="dossier"),
-    path(account + "dossiers/<int:pair_id>/judge/", pairs.judge, name="dossier-judge"),
-    path(account + "pairs/", pairs.trades, name="pair-trades"),
-    path(account + "pairs/settings/", pairs.settings, name="pair-settings"),
-    path(account + "pairs/<uuid:trade_id>/", pairs.trade, name="pair-trade"),
-    path(account + "pairs/<uuid:trade_id>/answer/", pairs.answer, name="pair-answer"),
+    path(account + "opportunities/", opportunities.found, name="opportunities"),
+    path(
+        account + "opportunities/<int:opportunity_id>/",
+        opportunities.opportunity,
+        name="opportunity",
+    ),
+    path(account + "dossiers/<int:pair_id>/", dossiers.dossier, name="dossier"),
+    path(account + "dossiers/<int:pair_id>/judge/", dossiers.judge, name="dossier-judge"),
+    path(account + "pairs/", pair_trades.trades, name="pair-trades"),
+    path(account + "pairs/settings/", pair_settings.settings, name="pair-settings"),
+    path(account + "pairs/<uuid:trade_id>/", pair_trades.trade, name="pair-trade"),
+    path(account + "pairs/<uuid:trade_id>/answer/", pair_trades.answer, name="pair-answer"),
     path(account, views.dashboard, name="dashboard"),
     path(account + "equity.json", views.equity_points, name="equity-points"),
     path(account + "decisions/", views.decisions, name="decisions"),

@@ -77,7 +77,6 @@ class PairCandidate:
     seconds_to_start: float
     pause: str  # of a venue, in words
     book_age: float | None  # seconds, of the older book; None where one is missing
-    lasted: float  # seconds
     is_busy: bool  # a pair trade of this game runs on this account
     has_open_leg: bool  # of another pair on this account
     server_legs: str  # why the server starts no more, or empty
@@ -98,6 +97,8 @@ class PairSize:
     worst_pays: Decimal  # USD a share
     too_small: str  # for a venue, in words, or empty
     depth: Decimal  # shares that Kalshi asks up to the limit
+    lasted: float  # seconds, of the route
+    was_traded: bool  # this stretch of the route, by this account
 
 
 Check = Callable[[PairCandidate], str | None]
@@ -136,13 +137,6 @@ def _book_age(c: PairCandidate) -> str | None:
     return None
 
 
-def _brief(c: PairCandidate) -> str | None:
-    least = c.bounds.min_lifetime
-    if c.lasted >= float(least):
-        return None
-    return f"It lasted {c.lasted:.1f} s; you ask for {least.normalize():f} s."
-
-
 def _daily(c: PairCandidate) -> str | None:
     most = c.limits.max_daily_pairs
     return f"{c.pairs_today} of {most} trades today." if c.pairs_today >= most else None
@@ -175,7 +169,6 @@ CHECKS: tuple[tuple[Reason, Check], ...] = (
         ),
     ),
     (Reason.LIMIT_DAILY_TRADES, _daily),
-    (Reason.EDGE_BRIEF, _brief),
 )
 
 
@@ -192,6 +185,16 @@ def before_sizing(c: PairCandidate) -> Refusal | None:
 
 def after_sizing(size: PairSize, limits: Limits, bounds: PairLimits) -> Refusal | None:
     """Return why this size may not be traded, or None. A small size is never raised."""
+    if size.was_traded:
+        return Refusal(
+            reason=Reason.GAME_BUSY, sentence="This stretch of the opportunity was traded already."
+        )
+    if size.lasted < float(bounds.min_lifetime):
+        least_s = bounds.min_lifetime.normalize()
+        return Refusal(
+            reason=Reason.EDGE_BRIEF,
+            sentence=f"It lasted {size.lasted:.1f} s; you ask for {least_s:f} s.",
+        )
     if size.raw_roi > bounds.max_edge:
         return Refusal(
             reason=Reason.EDGE_TOO_GOOD,

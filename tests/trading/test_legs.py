@@ -8,19 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from risk.domain.pairs import PairLimits
-from trading.domain.legs import (
-    NEXT,
-    End,
-    Legs,
-    LegTerms,
-    OrderView,
-    PairState,
-    Place,
-    Role,
-    Wait,
-    decide,
-)
+from trading.domain.legs import End, Legs, LegTerms, OrderView, Place, Wait, decide
 from trading.domain.order_state import OrderState as S
+from trading.domain.pair_state import NEXT, PairState, Role
 
 D = Decimal
 P = PairState

@@ -1,5 +1,6 @@
 """FLOW 2's decision on an opportunity for one account: what it buys on both venues, or why not."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -69,6 +70,8 @@ class PairSituation:
     losses: Losses
     leg_risk: LegRisk
     halves: dict[Route, tuple[Side, Side]]
+    lasted: Mapping[Route, float]  # seconds
+    traded: frozenset[Route]  # whose present stretch this account has traded
     league: str
 
 
@@ -207,6 +210,8 @@ def _after(each: PairSituation, found: Quote, intent: PairIntent | None) -> Refu
         worst_pays=found.worst.pays,
         too_small=fits(found, first, second),
         depth=found.second.depth,
+        lasted=each.lasted[found.route],
+        was_traded=found.route in each.traded,
     )
     refusal = pairs.after_sizing(size, each.limits, each.bounds)
     return refusal or loss_room(each.losses, each.limits, immediate_cost=intent.in_flight)

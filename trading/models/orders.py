@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models import Q
 
 from markets.models import PRICE
-from trading.domain.legs import Role
 from trading.domain.order_state import HOLDING, WORKING, OrderState
+from trading.domain.pair_state import Role
 from trading.models.fields import MONEY, REPEATED, SIDES, UNINDEXED
 from venues.types import OrderKind
 from whales.models import SHARES

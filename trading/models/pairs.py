@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from markets.models import PRICE
-from trading.domain.legs import OPEN, RUNNING, PairState
+from trading.domain.pair_state import OPEN, RUNNING, PairState
 from trading.models.fields import MONEY, UNINDEXED
 from whales.models import SHARES
 

@@ -1,0 +1,111 @@
+"""A person answers a pair trade that asked: both legs, and what closes them, at once."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import User
+from risk.models import RiskState
+from trading import orders, pair_trades, purses
+from trading.domain.answers import Outcome
+from trading.domain.order_state import OrderState
+from trading.domain.pair_state import PairState, Role
+from trading.models import Approval, Order, PairTrade
+from trading.pair_orders import SEND_FIRST
+from trading.pair_views import bounds_of, one_sided
+from venues.money import ZERO
+from venues.words import dollars
+
+SEEN_WITHIN = timedelta(seconds=3)  # that an opportunity was seen, for a person to approve it
+BOTH = (Role.FIRST, Role.HEDGE)  # whose money is held from the beginning
+
+
+def approve(*, trade_id: UUID, by: User, now: datetime, note: str = "") -> Outcome:
+    """Approve both legs of a waiting trade, and what closes them within the bounds shown.
+
+    The prices are asked again before the first leg is sent: its limit holds.
+    """
+    with transaction.atomic():
+        trade = pair_trades.lock(trade_id)
+        if trade.state != PairState.AWAITING_APPROVAL:
+            return _too_late(trade)
+        waiting = _waiting(trade)
+        needed = sum((each.worst_cost for each in waiting), ZERO)
+        why = _stale(trade, waiting, needed, now=now)
+        if why:
+            pair_trades.give_up(trade, waiting, why, by=by.username, now=now)
+            return Outcome(counted=False, sentence=f"Nothing was sent. {why}")
+        for order in waiting:
+            Approval.objects.create(
+                order=order, answer=Approval.Answer.APPROVED, by=by, note=note, at=now
+            )
+            orders.reserve(order, immediate_cost=_in_flight(trade, order), now=now)
+            order.send_by = now + SEND_FIRST
+            orders.move(
+                order,
+                OrderState.RESERVED,
+                sentence=f"Approved by {by.username} with its pair.",
+                by=by.username,
+                now=now,
+                save=["send_by"],
+            )
+        why = f"Approved by {by.username}."
+        pair_trades.move(trade, PairState.PLANNED, why, by=by.username, now=now)
+    return Outcome(counted=True, sentence=f"Approved: at most {dollars(needed)}.")
+
+
+def decline(*, trade_id: UUID, by: User, now: datetime, note: str = "") -> Outcome:
+    """Decline a waiting trade: final, and always possible while it waits."""
+    with transaction.atomic():
+        trade = pair_trades.lock(trade_id)
+        if trade.state != PairState.AWAITING_APPROVAL:
+            return _too_late(trade)
+        why = f"Declined by {by.username}" + (f": {note}" if note else ".")
+        pair_trades.give_up(trade, _waiting(trade), why, by=by.username, now=now)
+    return Outcome(counted=True, sentence=why)
+
+
+def _too_late(trade: PairTrade) -> Outcome:
+    sentence = f"It is not waiting any more; it is {trade.state}."
+    return Outcome(counted=False, sentence=sentence)
+
+
+def _waiting(trade: PairTrade) -> list[Order]:
+    return list(trade.orders.select_for_update().filter(state=OrderState.AWAITING_APPROVAL))
+
+
+def _in_flight(trade: PairTrade, order: Order) -> Decimal:
+    return Decimal(trade.figures["in_flight"]) if order.role == Role.FIRST else ZERO
+
+
+def _stale(trade: PairTrade, waiting: Sequence[Order], needed: Decimal, *, now: datetime) -> str:
+    """Return why what a person was shown may not be sent any more, or an empty string."""
+    if len(waiting) != len(BOTH) or now >= min(each.expires_at for each in waiting):
+        return "It expired."
+    quiet = timedelta(seconds=bounds_of(trade).quiet_seconds)
+    starts = trade.pair.starts_at
+    if starts is not None and now > starts - quiet and not bounds_of(trade).trade_in_play:
+        return "The game has begun, or begins within moments."
+    row = trade.opportunity
+    if row.ended_at is not None or now - row.last_seen > SEEN_WITHIN:
+        return "The opportunity is gone: both books are not what you were shown."
+    if one_sided(account=trade.account):
+        return "Another pair of this account has one side open."
+    if one_sided() >= settings.PAIR_OPEN_LEGS:
+        return "Too many pairs of this server have one side open."
+    risk = RiskState.objects.get(account_id=trade.account_id)
+    if risk.is_strained or risk.cash - risk.reserved < needed:
+        return "Its money is not free any more."
+    if trade.account.is_paper:
+        return ""
+    free = {(each.venue, each.shard): each for each in purses.of(trade.account_id)}
+    for order in waiting:
+        market = (trade.first if order.role == Role.FIRST else trade.second).market
+        place = free.get((market.venue, market.shard))
+        if place is None or place.free < order.worst_cost:
+            return f"{purses.name_of(market.venue, market.shard)} has not enough free cash."
+    return ""

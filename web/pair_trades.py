@@ -1,0 +1,115 @@
+"""What became of pair trades: both legs on one clock, and a person's word on them."""
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.models import Account, User
+from markets import clock
+from trading import pair_approvals, pair_settlement, pair_trades, pair_views
+from trading.domain.pair_state import OPEN, PairState
+from trading.models import PairTrade
+from venues.words import duration
+from web.views import account_of, page_of, paged
+
+LONGEST = 4_000  # characters of a note
+PARTS = {
+    "size": "fewer or more shares than planned",
+    "slippage": "other prices than planned",
+    "fees": "other fees than planned",
+    "unwind": "bought and sold again",
+    "branch": "the game paid something else than a dollar",
+}
+
+
+@login_required
+@require_GET
+def trades(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    context = page_of(request, account_id, title="Pair trades")
+    rows = (
+        PairTrade.objects.filter(account=context["account"])
+        .select_related("game", "first__market", "second__market")
+        .order_by("-created_at", "pk")
+    )
+    state = request.GET.get("state", "")
+    if state in set(PairState):
+        rows = rows.filter(state=state)
+    context |= {"page": paged(request, rows), "state": state, "states": list(PairState)}
+    return render(request, "web/pair_trades.html", context)
+
+
+@login_required
+@require_GET
+def trade(request: HttpRequest, account_id: UUID, trade_id: UUID) -> HttpResponse:
+    """Show both legs of a trade on one clock, and what it came to."""
+    context = page_of(request, account_id, title="Pair trade")
+    row = _trade(context["account"], trade_id)
+    now = clock.database_now()
+    one, other = (pair_settlement.traded(row, first=first) for first in (True, False))
+    context |= {
+        "trade": row,
+        "live": row.state in OPEN,
+        "events": row.events.order_by("pk"),
+        "orders": row.orders.select_related("outcome__market").order_by("created_at", "pk"),
+        "one": one,
+        "other": other,
+        "naked": abs(one.held - other.held),
+        "at_risk": (one.held - other.held) * one.average
+        if one.held > other.held
+        else (other.held - one.held) * other.average,
+        "most": sum((order.worst_cost for order in row.orders.all()), Decimal(0)),
+        "open_for": None
+        if row.unhedged_at is None
+        else duration(max(now - row.unhedged_at, timedelta(0))),
+        "bounds": pair_views.bounds_of(row),
+        "difference": None if row.realised is None else row.realised - row.expected,
+        "parts": [
+            (PARTS[name], Decimal(value))
+            for name, value in row.explained.items()
+            if name in PARTS and Decimal(value)
+        ],
+        "leg_risk": row.figures["leg_risk"],
+    }
+    return render(request, "web/pair_trade.html", context)
+
+
+@login_required
+@require_POST
+def answer(request: HttpRequest, account_id: UUID, trade_id: UUID) -> HttpResponse:
+    """Approve or decline a waiting trade, or take over one that evidence could not settle."""
+    account = account_of(request, account_id)
+    assert isinstance(request.user, User)
+    row, now = _trade(account, trade_id), clock.database_now()
+    note = request.POST.get("note", "").strip()[:LONGEST]
+    if "approve" in request.POST:
+        said = pair_approvals.approve(trade_id=row.pk, by=request.user, note=note, now=now).sentence
+    elif "decline" in request.POST:
+        said = pair_approvals.decline(trade_id=row.pk, by=request.user, note=note, now=now).sentence
+    elif not note:
+        said = "Say what you saw at both venues: it is kept with the trade."
+    else:
+        by = request.user.get_username()
+        counted = pair_trades.settle_by_hand(trade_id=row.pk, by=by, note=note, now=now)
+        said = (
+            "Taken over. What is open is an ordinary position now."
+            if counted
+            else "It is not for a person to decide now: look at its orders."
+        )
+    messages.info(request, said)
+    return redirect("pair-trade", account.pk, row.pk)
+
+
+def _trade(account: Account, trade_id: UUID) -> PairTrade:
+    return get_object_or_404(
+        PairTrade.objects.select_related(
+            "game", "pair", "first__market", "second__market", "opportunity"
+        ),
+        pk=trade_id,
+        account=account,
+    )
