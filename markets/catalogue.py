@@ -56,9 +56,11 @@ def record(listings: Iterable[Listing], *, now: datetime) -> int:
 
     Raises BadPayout where a market was settled by another vector: a person must look.
     """
-    ended = 0
-    for each in listings:
-        market = Market.objects.filter(venue="polymarket", external_id=each.market).first()
+    ended, told = 0, list(listings)
+    ours = Market.objects.filter(venue="polymarket", external_id__in=[one.market for one in told])
+    known = {market.external_id: market for market in ours.prefetch_related("outcomes")}
+    for each in told:
+        market = known.get(each.market)
         if market is None:
             continue
         _update(market, each)
@@ -89,15 +91,14 @@ def _update(market: Market, listing: Listing) -> None:
         setattr(market, name, known[name])
     if changed:
         market.save(update_fields=changed)
-    there = set(market.outcomes.values_list("token", flat=True))
-    Outcome.objects.bulk_create(
-        [
-            Outcome(market=market, token=token, name=name)
-            for token, name in zip(listing.tokens, listing.outcomes, strict=True)
-            if token not in there
-        ],
-        ignore_conflicts=True,
-    )
+    there = {outcome.token for outcome in market.outcomes.all()}
+    missing = [
+        Outcome(market=market, token=token, name=name)
+        for token, name in zip(listing.tokens, listing.outcomes, strict=True)
+        if token not in there
+    ]
+    if missing:
+        Outcome.objects.bulk_create(missing, ignore_conflicts=True)
 
 
 def _terms(listing: Listing) -> dict[str, Any]:

@@ -68,13 +68,18 @@ def recording(path: Path, *, resolutions: Path | None, minutes: str) -> Source:
     )
 
 
-def sandbox() -> Source:
-    """Prepare both sandbox exchanges and a watch over them. Raises CannotReplay or NoPort."""
+def refuse_real_money() -> None:
+    """Raise CannotReplay where the sandbox would be traded with real money."""
     if settings.LIVE_TRADING:
         raise setting_up.CannotReplay(
             "LIVE_TRADING is true, and the sandbox's invented prices are never traded with real "
             "money. Set LIVE_TRADING=false, or use another database, and start again."
         )
+
+
+def sandbox() -> Source:
+    """Prepare both sandbox exchanges and a watch over them. Raises CannotReplay or NoPort."""
+    refuse_real_money()
     _refuse_beside(Feed.Kind.RECORDING)
     port = _free_ports()
     base = f"http://127.0.0.1:{port}"

@@ -25,6 +25,15 @@ def quick_passwords():
         yield
 
 
+# These take longest: begun first, in this order, they are not what other workers wait for last.
+FIRST = ("tests/test_up.py", "tests/backtest/test_replay.py", "tests/flows/test_watching.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(FIRST)))
+
+
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}  # as migrations left them
 
 
@@ -34,29 +43,28 @@ def quick_flushes():
     and to make their permissions again, takes longer than most tests.
     """
     whole = TransactionTestCase._fixture_teardown
-
-    def teardown(case) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT usesuper FROM pg_user WHERE usename = current_user")
-            if not cursor.fetchone()[0]:
-                whole(case)  # only a superuser may pass by the triggers that keep history
-                return
-            names = connection.introspection.django_table_names(
-                only_existing=True, include_views=False
-            )
-            tables = sorted(set(names) - KEPT)
-            cursor.execute(
-                " UNION ALL ".join(f"SELECT '{t}' WHERE EXISTS (SELECT FROM {t})" for t in tables)
-            )
-            filled = [row[0] for row in cursor.fetchall()]
-            cursor.execute("SET session_replication_role = replica")
-            for table in filled:
-                cursor.execute(f"DELETE FROM {table}")
-            cursor.execute("SET session_replication_role = DEFAULT")
-
-    TransactionTestCase._fixture_teardown = teardown
+    TransactionTestCase._fixture_teardown = lambda case: empty() or whole(case)
     yield
     TransactionTestCase._fixture_teardown = whole
+
+
+def empty() -> bool:
+    """Empty the tables that are filled; tells whether this user may."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT usesuper FROM pg_user WHERE usename = current_user")
+        if not cursor.fetchone()[0]:
+            return False  # only a superuser may pass by the triggers that keep history
+        names = connection.introspection.django_table_names(only_existing=True, include_views=False)
+        tables = sorted(set(names) - KEPT)
+        cursor.execute(
+            " UNION ALL ".join(f"SELECT '{t}' WHERE EXISTS (SELECT FROM {t})" for t in tables)
+        )
+        filled = [row[0] for row in cursor.fetchall()]
+        cursor.execute("SET session_replication_role = replica")
+        for table in filled:
+            cursor.execute(f"DELETE FROM {table}")
+        cursor.execute("SET session_replication_role = DEFAULT")
+    return True
 
 
 @pytest.fixture

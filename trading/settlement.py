@@ -1,6 +1,6 @@
 """Pay out positions of resolved markets, once, by the payout vector."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -29,15 +29,18 @@ def settle_due(*, now: datetime) -> list[int]:
         .values_list("market_id", flat=True)
     )
     markets = list(dict.fromkeys(waiting))
+    ours = _open(markets)
+    _close_others(set(markets) - ours, now=now)
     for market_id in markets:
-        settle_market(market_id=market_id, now=now)
+        if market_id in ours:
+            settle_market(market_id=market_id, now=now)
     return markets
 
 
 def settle_market(*, market_id: int, now: datetime) -> None:
     """Cancel what rests, then pay each account in a transaction of its own. Safe to repeat."""
     resolution = Resolution.objects.filter(market_id=market_id).order_by("-version")[0]
-    _close_market(market_id, resolution)
+    _close({market_id: resolution})
     for order_id in (
         Order.objects.holding()
         .filter(outcome__market_id=market_id)
@@ -54,19 +57,31 @@ def settle_market(*, market_id: int, now: datetime) -> None:
     )
     for account_id in holders:
         _settle(account_id, resolution, now=now)
-    if not _is_open(market_id):
+    if not _open([market_id]):
         Resolution.objects.filter(market_id=market_id, settled_at__isnull=True).update(
             settled_at=now
         )
 
 
-def _close_market(market_id: int, resolution: Resolution) -> None:
-    """Let its outcomes be worth what they pay, whatever was last bid for them."""
-    Market.objects.filter(pk=market_id).update(status=Market.Status.RESOLVED)
-    for outcome in Outcome.objects.filter(market_id=market_id):
-        payout = Decimal(resolution.payouts.get(outcome.token, "0"))
+def _close_others(markets: Collection[int], *, now: datetime) -> None:
+    """Close markets in which nobody holds anything, all at once: whales leave many of them."""
+    found = Resolution.objects.filter(market_id__in=markets).order_by("market_id", "version")
+    _close({each.market_id: each for each in found})  # the latest version stands
+    # Whoever came to hold something meanwhile is paid the next time.
+    quiet = set(markets) - _open(markets)
+    Resolution.objects.filter(market_id__in=quiet, settled_at__isnull=True).update(settled_at=now)
+
+
+def _close(ended: Mapping[int, Resolution]) -> None:
+    """Let the outcomes of markets be worth what they pay, whatever was last bid for them."""
+    Market.objects.filter(pk__in=ended).update(status=Market.Status.RESOLVED)
+    changed: list[Outcome] = []
+    for outcome in Outcome.objects.filter(market_id__in=ended):
+        payout = Decimal(ended[outcome.market_id].payouts.get(outcome.token, "0"))
         if outcome.payout != payout:
-            Outcome.objects.filter(pk=outcome.pk).update(payout=payout)
+            outcome.payout = payout
+            changed.append(outcome)
+    Outcome.objects.bulk_update(changed, ["payout"], batch_size=500)
 
 
 def pay_redeemed(
@@ -131,11 +146,12 @@ def _settle(account_id: UUID, resolution: Resolution, *, now: datetime) -> None:
     )
 
 
-def _is_open(market_id: int) -> bool:
-    """Tell whether an order may still bring a fill, or a position waits for its money."""
-    orders_left = Order.objects.holding().filter(outcome__market_id=market_id)
-    held = Position.objects.filter(outcome__market_id=market_id, closed_at__isnull=True)
-    return orders_left.exists() or held.exists()
+def _open(markets: Collection[int]) -> set[int]:
+    """Return markets whose orders may still bring a fill, or where positions wait for money."""
+    orders_left = Order.objects.holding().filter(outcome__market_id__in=markets)
+    held = Position.objects.filter(outcome__market_id__in=markets, closed_at__isnull=True)
+    named = "outcome__market_id"
+    return {*orders_left.values_list(named, flat=True), *held.values_list(named, flat=True)}
 
 
 def _pay(

@@ -18,28 +18,19 @@ from backtest import answers, demo, sample, setting_up
 from backtest.replay import Replay
 from markets.models import Feed
 from polymix import embedded
+from tests.conftest import empty
 from tests.world import assert_invariants
 from trading.hands import OwnHands
 from trading.models import Decision, Order
 from whales.models import QuarantinedRow
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TRADES = 700
-
-
-def empty() -> None:
-    call_command("flush", verbosity=0, interactive=False)
+TRADES = 500
 
 
 @pytest.fixture
 def tape(tmp_path) -> Path:
     return sample.write(tmp_path, trades=TRADES)
-
-
-@pytest.fixture
-def fresh(transactional_db):
-    yield
-    empty()
 
 
 def plan_for(path: Path) -> setting_up.Plan:
@@ -67,14 +58,14 @@ def books(plan: setting_up.Plan) -> str:
 
 
 @pytest.fixture
-def reference(fresh, tape) -> str:
+def reference(transactional_db, tape) -> str:
     """The books of a run that nobody disturbed."""
     found = books(run(tape))
-    empty()
+    assert empty() or call_command("flush", verbosity=0, interactive=False) is None
     return found
 
 
-def test_a_replay_copies_settles_and_balances(fresh, tape):
+def test_a_replay_copies_settles_and_balances(transactional_db, tape):
     plan = run(tape)
 
     answer = answers.answer(plan, seconds=1)
@@ -91,7 +82,7 @@ def test_a_replay_copies_settles_and_balances(fresh, tape):
     assert_invariants()
 
 
-def test_replaying_twice_changes_nothing(fresh, tape):
+def test_replaying_twice_changes_nothing(transactional_db, tape):
     first = books(run(tape))
     decisions = Decision.objects.count()
 
@@ -139,7 +130,7 @@ def test_a_trade_that_the_tape_brings_twice_counts_once(reference, tape):
     assert books(plan) == reference
 
 
-def test_a_recording_that_overlaps_another_is_refused(fresh, tape):
+def test_a_recording_that_overlaps_another_is_refused(transactional_db, tape):
     run(tape)
     part = tape.with_name("part.jsonl")
     part.write_text("\n".join(tape.read_text().splitlines()[:100]) + "\n")
@@ -233,11 +224,10 @@ def test_kill_9_in_mid_replay_then_a_restart_gives_the_same_books(reference, tap
     assert_invariants()
 
 
-@pytest.mark.parametrize("workers", [1, 4])
-def test_celery_workers_give_the_same_books_even_when_killed(reference, tape, workers):
+def test_celery_workers_give_the_same_books_even_when_killed(reference, tape):
     process = command(tape, *ASSUME, "--hands", "celery")
     worker_command = [sys.executable, "-m", "celery", "-A", "polymix", "worker", "-P", "threads"]
-    worker_command += ["-c", str(workers), "--without-gossip", "--without-mingle", "-l", "ERROR"]
+    worker_command += ["-c", "4", "--without-gossip", "--without-mingle", "-l", "ERROR"]
 
     def worker():
         return subprocess.Popen(
@@ -250,13 +240,12 @@ def test_celery_workers_give_the_same_books_even_when_killed(reference, tape, wo
 
     running = worker()
     try:
-        if workers > 1:
-            while (Feed.objects.values_list("position", flat=True).first() or 0) < 150:
-                time.sleep(0.05)
-                assert process.poll() is None
-            running.kill()
-            running.wait()
-            running = worker()
+        while (Feed.objects.values_list("position", flat=True).first() or 0) < 150:
+            time.sleep(0.05)
+            assert process.poll() is None
+        running.kill()
+        running.wait()
+        running = worker()
         output, errors = process.communicate(timeout=150)
     finally:
         running.kill()
@@ -267,7 +256,7 @@ def test_celery_workers_give_the_same_books_even_when_killed(reference, tape, wo
     assert_invariants()
 
 
-def test_bad_rows_are_kept_with_file_line_and_reason(fresh, tape):
+def test_bad_rows_are_kept_with_file_line_and_reason(transactional_db, tape):
     with tape.open("ab") as file:
         file.write(b"{broken\n\xff\xfe\n")
 
@@ -283,7 +272,7 @@ def test_bad_rows_are_kept_with_file_line_and_reason(fresh, tape):
     ]
 
 
-def test_a_row_that_stands_twice_counts_once(fresh, tape):
+def test_a_row_that_stands_twice_counts_once(transactional_db, tape):
     whole = tape.read_text().splitlines(keepends=True)
     tape.write_text("".join([*whole[:50], *whole[40:]]))
 
@@ -294,7 +283,7 @@ def test_a_row_that_stands_twice_counts_once(fresh, tape):
     assert (answer["trades"], answer["duplicates"]) == (TRADES, 10)
 
 
-def test_without_an_assumption_nobody_is_copied_before_a_score(fresh, tape):
+def test_without_an_assumption_nobody_is_copied_before_a_score(transactional_db, tape):
     output = StringIO()
     call_command("replay", str(tape), "--json", stdout=output)
 
@@ -315,7 +304,7 @@ def test_without_an_assumption_nobody_is_copied_before_a_score(fresh, tape):
         ["TAPE", "--speed", "warp"],
     ],
 )
-def test_bad_arguments_get_one_clear_sentence(fresh, tape, arguments):
+def test_bad_arguments_get_one_clear_sentence(transactional_db, tape, arguments):
     given = [str(tape) if each == "TAPE" else each for each in arguments]
 
     with pytest.raises(CommandError) as problem:
@@ -324,7 +313,7 @@ def test_bad_arguments_get_one_clear_sentence(fresh, tape, arguments):
     assert str(problem.value).rstrip().endswith(".")
 
 
-def test_the_shared_tape_is_copied_whole(fresh, shared):
+def test_the_shared_tape_is_copied_whole(transactional_db, shared):
     output = StringIO()
     path = shared / "data" / "a_midterms2022_trades.csv.gz"
     call_command("replay", str(path), *ASSUME, "--json", stdout=output)

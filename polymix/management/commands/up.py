@@ -46,6 +46,8 @@ class Command(BaseCommand):
             if orphans:
                 log.info("Ended %s processes that an earlier run left behind", orphans)
             _check_port(options["port"])
+            if settings.FEED == feeds.SANDBOX and not options["recording"]:
+                feeds.refuse_real_money()  # before servers are started for nothing
             embedded.use()
             call_command("migrate", verbosity=0)
             source = _source(options)
