@@ -37,16 +37,18 @@ def _rows(text: str) -> Iterator[Row]:
     if text.lstrip()[:1] not in ("{", "["):
         yield from csv.DictReader(io.StringIO(text))
         return
+    whole = _parsed(text)
+    # A line that is cut, or no listing, costs itself alone.
+    for part in [whole] if whole is not None else map(_parsed, text.splitlines()):
+        yield from _unpacked(part)
+
+
+def _parsed(text: str) -> Any:
+    """Return what a text says as JSON; None where it is none."""
     try:
-        yield from _unpacked(json.loads(text))
-        return
+        return json.loads(text)
     except (ValueError, RecursionError):
-        pass
-    for line in text.splitlines():
-        try:
-            yield from _unpacked(json.loads(line))
-        except (ValueError, RecursionError):
-            continue  # a line that is cut, or no listing, costs itself alone
+        return None
 
 
 def _unpacked(found: Any) -> Iterator[Row]:

@@ -93,6 +93,7 @@ def measure_scan(folder: str) -> Result:
     if not (BENCH / "oracle3").is_dir():
         raise SystemExit("oracle3 is not here: run `make bench`, which installs it.")
     sys.path.insert(0, str(BENCH))
+    # Only `make bench` installs it, so no type checker finds it.
     from oracle3.arbitrage import Quote, check_constraint  # type: ignore[import-not-found]
     from oracle3.fees import PolymarketSchedule  # type: ignore[import-not-found]
 

@@ -191,23 +191,27 @@ def _store(
         )
         if is_new:
             return pair, False
-        why = _changed(pair, found, reading)
-        is_frozen = bool(why) and pair.state != Pair.State.FROZEN
-        if why:
-            _freeze(pair, why, now=now)
-        elif pair.state == Pair.State.OVER:
-            pair.state = Pair.State.FROZEN if pair.frozen_why else Pair.State.READ
-        if pair.rules_hash != reading.rules_hash:
-            pair.rules_hash, pair.texts, pair.changed_at = reading.rules_hash, texts_of(found), now
-        if pair.game_id != game.pk:
-            pair.game = game
-        if why or pair.starts_at is None:
-            # Drifts add up: a start counts from when it was read first, or froze the pair.
-            pair.starts_at = found.market.starts_at
-        for name, value in told.items():
+        is_frozen = _renew(pair, found, reading, now=now)  # compares: what is told comes after
+        for name, value in {**told, "game": game}.items():
             setattr(pair, name, value)
         pair.save()
     return pair, is_frozen
+
+
+def _renew(pair: Pair, found: Match, reading: Reading, *, now: datetime) -> bool:
+    """Let a known pair follow what its venues say now; tells whether that froze it."""
+    why = _changed(pair, found, reading)
+    is_frozen = bool(why) and pair.state != Pair.State.FROZEN
+    if why:
+        _freeze(pair, why, now=now)
+    elif pair.state == Pair.State.OVER:
+        pair.state = Pair.State.FROZEN if pair.frozen_why else Pair.State.READ
+    if pair.rules_hash != reading.rules_hash:
+        pair.rules_hash, pair.texts, pair.changed_at = reading.rules_hash, texts_of(found), now
+    if why or pair.starts_at is None:
+        # Drifts add up: a start counts from when it was read first, or froze the pair.
+        pair.starts_at = found.market.starts_at
+    return is_frozen
 
 
 def _changed(pair: Pair, found: Match, reading: Reading) -> str:

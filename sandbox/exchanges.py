@@ -110,18 +110,15 @@ class Sandbox:
             )
         else:
             self.world = Tape(tape, start=start, kalshi=kalshi, polymarket=polymarket)
-        self._rules, self._seed = rules, seed
-        self.node = Node(exchange=self.polymarket.exchange)
+        self._rules, self._seed, self._memory = rules, seed, memory
+        self.node = Node(exchange=polymarket)
         self.world.bends += [
             self.node.advance,
             lambda at: drop_silent_keys(self.polymarket, now=at),
+            lambda at: bent.step(kalshi, polymarket, now=at),
         ]
-        self.world.bends.append(
-            lambda at: bent.step(self.kalshi.exchange, self.polymarket.exchange, now=at)
-        )
-        self._memory = memory
         self.failing: dict[str, Faults] = {}  # of the servers, once they are made
-        memories.list_decided(self.polymarket.exchange, self._recalled.over, now=start)
+        memories.list_decided(polymarket, self._recalled.over, now=start)
         if isinstance(self.world, World):
             self.world.recall_decided(self._recalled.over, now=start)
 

@@ -339,31 +339,7 @@ def pair_live(
         kalshi_keys.clock_of.cache_clear()
         kalshi_keys.keep_hours(Hours(weekly=()), "production")
         world = World(now=now, starting_balance=Decimal(10_000))
-        start = Decimal(10_000) if mode == "PAPER" else ZERO
-        account = world.open("Pairs", mode=mode, starting_balance=start)
-        PairProfile.objects.update(leagues=[])
-        PairProfile.objects.filter(account=account).update(
-            leagues=["NBA", "NFL", "NHL"],
-            accept_standard=["NBA", "NHL"],
-            min_lifetime=0,
-            max_worst_loss=500,
-            quiet_seconds=0,
-            fok_multiple=1_000,  # of what is offered here: a first leg may be matched in part
-        )
-        RiskProfile.objects.filter(account=account).update(
-            max_daily_pairs=10_000,
-            daily_loss_limit=100_000,
-            hourly_loss_limit=100_000,
-            max_consecutive_losses=100_000,
-        )
-        Feed.objects.create(
-            key="sandbox",
-            kind="SANDBOX",
-            name="sandbox",
-            started_at=now,
-            seen_at=now,
-            accounts=[str(account.pk)],
-        )
+        account = _open(world, mode=mode, now=now)
         with Public(addresses()) as public:
             live = PairLive(world, made, account, None, public)
             live.watch = BentWatch(
@@ -377,6 +353,36 @@ def pair_live(
                 _enter_keys(live)
             yield live
     cache.clear()
+
+
+def _open(world: World, *, mode: str, now: datetime) -> Account:
+    """Open the account that trades standard pairs, and no other one, within wide limits."""
+    start = Decimal(10_000) if mode == "PAPER" else ZERO
+    account = world.open("Pairs", mode=mode, starting_balance=start)
+    PairProfile.objects.update(leagues=[])
+    PairProfile.objects.filter(account=account).update(
+        leagues=["NBA", "NFL", "NHL"],
+        accept_standard=["NBA", "NHL"],
+        min_lifetime=0,
+        max_worst_loss=500,
+        quiet_seconds=0,
+        fok_multiple=1_000,  # of what is offered here: a first leg may be matched in part
+    )
+    RiskProfile.objects.filter(account=account).update(
+        max_daily_pairs=10_000,
+        daily_loss_limit=100_000,
+        hourly_loss_limit=100_000,
+        max_consecutive_losses=100_000,
+    )
+    Feed.objects.create(
+        key="sandbox",
+        kind="SANDBOX",
+        name="sandbox",
+        started_at=now,
+        seen_at=now,
+        accounts=[str(account.pk)],
+    )
+    return account
 
 
 def _enter_keys(live: PairLive) -> None:

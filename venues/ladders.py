@@ -121,7 +121,11 @@ def _numbers(texts: list[str]) -> npt.NDArray[np.float64]:
         quick = orjson.loads(f"[{joined}]")
         return np.fromiter(quick, dtype=np.float64, count=len(texts))
     except (ValueError, TypeError):
-        pass
+        return _one_by_one(texts)
+
+
+def _one_by_one(texts: list[str]) -> npt.NDArray[np.float64]:
+    """Read numbers as Python writes them; says what is wrong with one that is none."""
     try:
         found = [float(text) for text in texts]
     except (ValueError, TypeError):

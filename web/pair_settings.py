@@ -44,7 +44,7 @@ SENSIBLE = {
 }
 
 
-class PairForm(forms.ModelForm):  # type: ignore[type-arg]
+class PairForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when run
     """The bounds of an account's pair trades, in the order in which people think of them."""
 
     leagues = forms.MultipleChoiceField(
