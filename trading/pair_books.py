@@ -92,6 +92,11 @@ class Books:
         ]
         return min(ages, default=None)
 
+    def _is_older(self, token: str, seconds: float) -> bool:
+        """Tell whether a book is older than that, or not known at all."""
+        age = self.age(token)
+        return age is None or age > seconds
+
     def _pushed_age(self, token: str) -> float | None:
         """Return how old a pushed book is; None where none is believed."""
         push = self._push_of(token)
@@ -112,7 +117,7 @@ class Books:
 
     def refresh(self, tokens: Iterable[str], *, older_than: float) -> set[str]:
         """Ask again for books that are older; returns those that were read."""
-        old = [token for token in tokens if (self.age(token) or 1e9) > older_than]
+        old = [token for token in tokens if self._is_older(token, older_than)]
         read = {token for token in old if token in self._ours and self._read_ours(token)}
         theirs = [token for token in old if token in self._theirs]
         return read | (self._read_kalshi(theirs) if theirs else set())
@@ -165,8 +170,7 @@ class Books:
         quiet = [
             token
             for token in sorted(self._ours, key=lambda each: self._read_ours_at.get(each, 0.0))
-            if (self.age(token) or 1e9) > READ_QUIET
-            and now - self._read_ours_at.get(token, 0.0) > 1.0
+            if self._is_older(token, READ_QUIET) and now - self._read_ours_at.get(token, 0.0) > 1.0
         ]
         return {token for token in quiet[:AT_ONCE] if self._read_ours(token)}
 

@@ -1,15 +1,24 @@
 """FLOW 2 end to end: two legs on two exchanges end hedged, flat or in a person's hands."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
+from django.conf import settings
 
+from accounts.venues import kalshi_public
 from markets.models import Pair
-from risk.models import RiskState
+from polymix.management.commands.watch_arbitrage import kalshi_push
+from risk.models import Reservation, RiskState
 from tests.chaos_pairs import run_one
 from tests.pair_live import pair_live
+from tests.venues.test_stream import until
 from tests.world import assert_invariants
-from trading.models import PairTrade
+from trading import pair_approvals
+from trading.models import Approval, Order, PairTrade
+from trading.pair_books import Books
+from venues.kalshi.parse import token_of
+from venues.polymarket.stream import BookPush
 
 # The rest of the combinations, and all crash points, are run by `make chaos`.
 QUICK = (("late", "none"), ("void", "partial"))
@@ -70,3 +79,71 @@ class TestLive:
 
     def test_a_coordinator_that_dies_is_followed_by_another(self, real):
         run_one(real, "full", "full", crash=6)
+
+    def test_pushed_books_of_both_venues_are_what_is_traded_on(self, real):
+        game = nba(real)
+        real.match()
+        real.trade_only(game)
+        pair = Pair.objects.get(event=game.draft.ticker)
+        home = token_of(pair.kalshi_home.external_id, "yes")
+        ours, theirs = BookPush(settings.POLYMARKET_WS_URL), kalshi_push()
+        with closing(ours), closing(theirs):
+            ours.start()
+            theirs.start()
+            real.watch.books = Books(
+                polymarket=real.public,
+                kalshi=kalshi_public(),
+                now=lambda: real.now,
+                polymarket_push=ours,
+                kalshi_push=theirs,
+            )
+            real.watch._reload()
+            until(lambda: theirs.asks(home) is not None)
+            real.make_gap(game)
+            until(lambda: (theirs.asks(home) or [[0]])[0][0] == 5_000)
+            until(lambda: (ours.asks(pair.away_outcome.token) or [[0]])[0][0] == 4_000)
+
+            real.look()
+            real.drive(until=lambda: real.trade().state == "HEDGED")
+
+        real.judge()
+        assert_invariants()
+
+
+class TestApproval:
+    @pytest.fixture
+    def asking(self, transactional_db, start):
+        with pair_live(start, mode="APPROVAL") as live:
+            yield live
+
+    def test_one_word_sends_both_legs_and_what_closes_them(self, asking):
+        game, trade = begin(asking)
+        asking.watch.drive()
+        assert asking.trade().state == "AWAITING_APPROVAL"
+        assert not Reservation.objects.filter(account=asking.account).exists()
+        assert not Order.objects.exclude(state="AWAITING_APPROVAL").exists()
+
+        answer = pair_approvals.approve(trade_id=trade.pk, by=asking.account.owner, now=asking.now)
+        assert answer.counted, answer.sentence
+        asking.withdraw(game, "kalshi")  # the hedge finds nobody: what closes it was approved too
+        asking.drive(until=lambda: asking.trade().state == "FLAT")
+
+        orders = Order.objects.filter(pair_trade=trade)
+        assert {order.role for order in orders} == {"FIRST", "HEDGE", "UNWIND"}
+        sent = [order.pk for order in orders if order.venue_order_id]
+        assert Approval.objects.filter(order__in=sent, answer="APPROVED").count() == len(sent)
+        asking.judge()
+        assert_invariants()
+
+    def test_what_was_shown_and_is_gone_is_not_sent(self, asking):
+        game, trade = begin(asking)
+        asking.withdraw(game, "kalshi")
+        asking.look()
+
+        answer = pair_approvals.approve(trade_id=trade.pk, by=asking.account.owner, now=asking.now)
+
+        assert not answer.counted
+        assert "gone" in answer.sentence
+        assert asking.trade().state == "ABORTED"
+        assert not Order.objects.filter(pair_trade=trade).exclude(state="DENIED").exists()
+        assert_invariants()
