@@ -103,16 +103,19 @@ def _listing(event: Event, *, starts_at: datetime | None, rulebook: str) -> dict
 
 
 def _rulebook(public: Public, series: Series) -> str:
-    """Return the hash of a series' terms, read anew now and then; empty where they cannot be."""
+    """Return the hash of a series' terms, read anew now and then; the last one that was read where
+    it cannot be now, and an empty text where it never could.
+    """
     key = f"kalshi-rulebook-{series.ticker}-{series.rulebook}"
-    known = cache.get(key)
-    if known is None:
+    known, is_new = cache.get(key) or "", cache.get(f"{key}-read")
+    if not is_new:
         try:
             known = public.rulebook_hash(series)
         except Unreadable as problem:
             log.warning("The rulebook of %s cannot be read: %s", series.ticker, problem)
-            return ""
-        cache.set(key, known, READ_RULEBOOK.total_seconds())
+            return str(known)
+        cache.set(key, known, None)
+        cache.set(f"{key}-read", True, READ_RULEBOOK.total_seconds())
     return str(known)
 
 

@@ -120,6 +120,9 @@ class Recorder:
 
     def _see(self, key: tuple[int, str], quote: Quote, *, now: datetime) -> Opportunity:
         row = self.open.get(key)
+        if row is not None and now - row.last_seen > FORGET:
+            self._end(key, now=row.last_seen)  # nobody saw it meanwhile: this is another stretch
+            row = None
         figures = figures_of(quote)
         if row is None:
             row = Opportunity.objects.create(

@@ -185,7 +185,7 @@ def _store(
                 "kalshi_home": sides[1],
                 "rules_hash": reading.rules_hash,
                 "texts": texts_of(found),
-                "starts_at": found.market.starts_at,
+                "starts_at": _start(found),
                 "changed_at": now,
             },
         )
@@ -210,13 +210,19 @@ def _renew(pair: Pair, found: Match, reading: Reading, *, now: datetime) -> bool
         pair.rules_hash, pair.texts, pair.changed_at = reading.rules_hash, texts_of(found), now
     if why or pair.starts_at is None:
         # Drifts add up: a start counts from when it was read first, or froze the pair.
-        pair.starts_at = found.market.starts_at
+        pair.starts_at = _start(found)
     return is_frozen
+
+
+def _start(found: Match) -> datetime | None:
+    """Return when a game begins: the earlier of what both venues say."""
+    said = [at for at in (found.market.starts_at, found.event.starts_at) if at is not None]
+    return min(said, default=None)
 
 
 def _changed(pair: Pair, found: Match, reading: Reading) -> str:
     """Return what freezes a pair that was known before, or an empty string."""
-    start = found.market.starts_at
+    start = _start(found)
     if pair.rules_hash != reading.rules_hash:
         return "A rule text, or what decides it, changed."
     if pair.starts_at is not None and start is not None and abs(start - pair.starts_at) > APART:

@@ -11,6 +11,8 @@ from decimal import Decimal
 
 import pytest
 
+from markets import pairing
+from markets.models import Opportunity, Pair
 from risk.models import RiskState
 from sandbox.faults import Kind
 from tests.pair_live import PairLive, pair_live
@@ -66,8 +68,7 @@ def run_one(
     if not PairTrade.objects.exclude(pk__in=known).exists():
         live.look()  # it died before it had begun anything
     if not PairTrade.objects.exclude(pk__in=known).exists():
-        refused = Decision.objects.filter(accepted=False).order_by("-at")[:3]
-        raise AssertionError([f"{each.reason}: {each.sentence}" for each in refused])
+        raise AssertionError(why_not(live, game))
     trade = PairTrade.objects.exclude(pk__in=known).get()
     longest = 0.0
 
@@ -95,7 +96,8 @@ def run_one(
     live.finish(game)
     trade.refresh_from_db()
     assert trade.settled_at is not None or trade.state == "ABORTED", trade.state
-    assert cash_of(live) - before == (trade.realised or 0)
+    if "taken_over" not in trade.figures:  # else its positions tell
+        assert cash_of(live) - before == (trade.realised or 0)
     return trade
 
 
@@ -106,6 +108,10 @@ def gap_game(live: PairLive):
     for _ in range(10):
         game = fresh_game(live)
         live.match()
+        if not Pair.objects.filter(event=game.draft.ticker).exists():
+            live.skipped.add(game.draft.ticker)
+            assert game.draft.ticker in dict(pairing.refused()), pairing.refused()
+            continue
         live.trade_only(game)
         live.make_gap(game)
         if all(game.quotes.get(venue) for venue in ("polymarket", "kalshi")):
@@ -114,6 +120,20 @@ def gap_game(live: PairLive):
                 return game
         live.skipped.add(game.draft.ticker)
     raise AssertionError("no game takes the offers of a gap")
+
+
+def why_not(live: PairLive, game) -> list[str]:
+    """Return what is known of a game whose gap was not traded."""
+    pair = Pair.objects.get(event=game.draft.ticker)
+    rows = Opportunity.objects.filter(pair=pair).order_by("-last_seen")[:4]
+    said = Decision.objects.filter(accepted=False, inputs__pair=str(pair)).order_by("-at")[:6]
+    found = live.watch._scanner.pairs.get(pair.pk)
+    return [
+        f"{pair} {pair.state} {pair.frozen_why} {pair.blocked_why} {pair.starts_at} {live.now}",
+        f"{found}",
+        *(f"{each.route} {each.first_seen} {each.ended_at} {each.net}" for each in rows),
+        *(f"{each.at} {each.reason}: {each.sentence}" for each in said),
+    ]
 
 
 def in_doubt(trade: PairTrade) -> bool:

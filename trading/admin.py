@@ -103,7 +103,8 @@ class OrderAdmin(ReadOnly):
     @admin.action(description="Approve these orders")
     def approve(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
         done = self._answer(request, chosen, approvals.approve, "Approved")
-        sending.submit(order_ids=done, now=clock.now())
+        alone = Order.objects.filter(pk__in=done, pair_trade__isnull=True)  # the watch sends pairs
+        sending.submit(order_ids=list(alone.values_list("pk", flat=True)), now=clock.now())
 
     @admin.action(description="Decline these orders")
     def decline(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:

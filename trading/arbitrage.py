@@ -4,13 +4,12 @@ scan (markets.domain.scanner) > record (markets.opportunities) > gather > decide
 begin (pair_trades) > advance (domain.legs) > submit (orders) > hedged, flat or a person's hands.
 """
 
-import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
 from accounts.models import Account
 from markets.domain.payoff import Route
@@ -37,36 +36,27 @@ from venues.money import MICRO, ZERO
 from venues.paper import BookAt
 from venues.types import Side as OrderSide
 
-log = logging.getLogger(__name__)
-
 
 def consider(
     seen: Seen,
     *,
     now: datetime,
     known: set[tuple[UUID, int, str]] | None = None,
-) -> list[UUID]:
-    """Decide for every account that trades pairs; returns ids of the trades that began.
+) -> UUID | None:
+    """Decide for every account that trades pairs; returns the id of the trade that began.
 
-    `known` remembers refusals that are on record, so that they are not written again.
+    At most one begins: what an account takes of both books, the next one must not count on, so its
+    turn comes with the next look. `known` remembers refusals that are on record.
     """
-    began: list[UUID] = []
     known = set() if known is None else known
     shared = pair_gathering.share(seen, now=now)
     for account in pair_gathering.accounts():
-        try:
+        made = None
+        with reconciliation.one_alone(f"{account} before {seen.opportunity}"):
             made = _consider(account, seen, shared, known, now=now)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
-            log.exception("Account %s cannot decide on %s; the others do", account, seen)
-            continue
         if made is not None:
-            began.append(made)
-            # What one account takes of both books, the next one must not count on: its turn
-            # comes with the next look.
-            break
-    return began
+            return made
+    return None
 
 
 def _consider(

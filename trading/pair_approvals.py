@@ -5,18 +5,18 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
+from risk import stops
 from risk.models import RiskState
-from trading import orders, pair_trades, purses
+from trading import orders, pair_gathering, pair_trades, purses
 from trading.domain.answers import Outcome
 from trading.domain.order_state import OrderState
 from trading.domain.pair_state import PairState, Role
 from trading.models import Approval, Order, PairTrade
 from trading.pair_orders import SEND_FIRST
-from trading.pair_views import bounds_of, one_sided
+from trading.pair_views import bounds_of, one_sided, server_is_full
 from venues.money import ZERO
 from venues.words import dollars
 
@@ -82,6 +82,22 @@ def _in_flight(trade: PairTrade, order: Order) -> Decimal:
     return Decimal(trade.figures["in_flight"]) if order.role == Role.FIRST else ZERO
 
 
+def _cannot_go(trade: PairTrade, *, now: datetime) -> str:
+    """Return why a leg could not be sent now, or the pair may not be traded any more."""
+    account, pair = trade.account, trade.pair
+    said = pair_gathering.said_of(pair, account)
+    approved, frozen = pair_gathering.judged(pair, said, bounds_of(trade))
+    return (
+        pair_gathering.stopped(account.pk, stops.read_stops(), entries=True)
+        or pair_gathering.keys_missing(account)
+        or pair_gathering.pause(now)
+        or server_is_full(is_paper=account.is_paper)
+        or pair.blocked_why
+        or frozen
+        or ("" if approved else "Nobody approves that both contracts settle alike any more.")
+    )
+
+
 def _stale(trade: PairTrade, waiting: Sequence[Order], needed: Decimal, *, now: datetime) -> str:
     """Return why what a person was shown may not be sent any more, or an empty string."""
     if len(waiting) != len(BOTH) or now >= min(each.expires_at for each in waiting):
@@ -93,10 +109,11 @@ def _stale(trade: PairTrade, waiting: Sequence[Order], needed: Decimal, *, now: 
     row = trade.opportunity
     if row.ended_at is not None or now - row.last_seen > SEEN_WITHIN:
         return "The opportunity is gone: both books are not what you were shown."
-    if one_sided(account=trade.account):
+    if one_sided(trade.account):
         return "Another pair of this account has one side open."
-    if one_sided() >= settings.PAIR_OPEN_LEGS:
-        return "Too many pairs of this server have one side open."
+    why = _cannot_go(trade, now=now)
+    if why:
+        return why
     risk = RiskState.objects.get(account_id=trade.account_id)
     if risk.is_strained or risk.cash - risk.reserved < needed:
         return "Its money is not free any more."

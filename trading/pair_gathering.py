@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Min, Sum
 
 from accounts import credentials, kalshi_keys
@@ -23,7 +22,7 @@ from risk.domain.presets import Limits
 from risk.models import PairProfile, Reservation, RiskProfile, RiskState
 from risk.services import record_trips
 from trading import exposure, pair_views, purses
-from trading.domain.pair_state import RUNNING, PairState
+from trading.domain.pair_state import PairState
 from trading.domain.pairing import PairSituation, Purse
 from trading.models import PairTrade
 from venues.money import ZERO
@@ -48,9 +47,7 @@ class Shared:
     rows: Mapping[Route, Opportunity]  # that are open, by route
     pause: str
     switches: stops.Stops
-    server_legs: str
     seconds_to_start: float
-    said: Mapping[int, PairApproval]  # by user
     names: frozenset[str]
 
 
@@ -63,20 +60,13 @@ def share(seen: Seen, *, now: datetime) -> Shared:
         .prefetch_related("kalshi_away__outcomes", "kalshi_home__outcomes")
         .get(pk=seen.opportunity.pair_id)
     )
-    said = PairApproval.objects.filter(pair=pair).order_by("at", "pk")
     start = pair.starts_at or now
-    running = pair_views.one_sided()
-    full = running >= settings.PAIR_OPEN_LEGS
     return Shared(
         pair=pair,
         rows=_rows(seen),
-        pause=_pause(now),
+        pause=pause(now),
         switches=stops.read_stops(),
-        server_legs=f"{running} pairs of this server have one side open; that is its limit."
-        if full
-        else "",
         seconds_to_start=(start - now).total_seconds(),
-        said={each.user_id: each for each in said},
         names=_names(pair),
     )
 
@@ -117,7 +107,6 @@ def gather(
     places = _places(account)
     pair = shared.pair
     return PairSituation(
-        account_id=account.pk,
         candidate=_candidate(
             account, seen, shared, limits=limits, bounds=bounds, trips=open_trips, now=now
         ),
@@ -172,13 +161,13 @@ def _candidate(
     mine = PairTrade.objects.filter(account=account)
     markets = (pair.polymarket, pair.kalshi_away, pair.kalshi_home)
     day = breakers.day_start(now)
-    approved, frozen = judged(pair, shared.said.get(account.owner_id), bounds)
+    approved, frozen = judged(pair, said_of(pair, account), bounds)
     return PairCandidate(
         limits=limits,
         bounds=bounds,
         mode_refusal=stops.mode_refusal(account.mode),
         stopped=stopped(account.pk, shared.switches, entries=True),
-        keys_missing=_keys_missing(account),
+        keys_missing=keys_missing(account),
         trips=breakers.refusal(trips[0]) if trips else None,
         league=pair.game.league,
         names=shared.names,
@@ -191,11 +180,9 @@ def _candidate(
         seconds_to_start=shared.seconds_to_start,
         pause=shared.pause,
         book_age=seen.book_age,
-        is_busy=mine.filter(
-            game=pair.game, state__in=sorted(RUNNING), settled_at__isnull=True
-        ).exists(),
-        has_open_leg=pair_views.one_sided(account=account) > 0,
-        server_legs=shared.server_legs,
+        is_busy=pair_views.runs(account, pair.game),
+        has_open_leg=pair_views.one_sided(account) > 0,
+        server_legs=pair_views.server_is_full(is_paper=account.is_paper),
         pairs_today=mine.filter(created_at__gte=day).exclude(state=PairState.ABORTED.value).count(),
     )
 
@@ -207,6 +194,12 @@ def stopped(account_id: UUID, switches: stops.Stops, *, entries: bool) -> str:
         for venue in ("polymarket", "kalshi")
     )
     return next((words for words in said if words), "")
+
+
+def said_of(pair: Pair, account: Account) -> PairApproval | None:
+    """Return the latest word of an account's owner on a pair."""
+    mine = PairApproval.objects.filter(pair=pair, user=account.owner_id)
+    return mine.order_by("at", "pk").last()
 
 
 def judged(pair: Pair, said: PairApproval | None, bounds: PairLimits) -> tuple[bool, str]:
@@ -246,14 +239,14 @@ def _accounts_of_other_feeds(mine: Iterable[str]) -> list[UUID]:
     return [UUID(each) for each in named - set(mine)]
 
 
-def _pause(now: datetime) -> str:
+def pause(now: datetime) -> str:
     """Return which venue pauses now or within moments, or an empty string."""
     hours = kalshi_keys.hours(kalshi_keys.PRODUCTION)
     waits = max(hours.opens_in(now), hours.opens_in(now + timedelta(seconds=120)))
     return "Kalshi pauses; we stop two minutes before." if waits > timedelta(0) else ""
 
 
-def _keys_missing(account: Account) -> str:
+def keys_missing(account: Account) -> str:
     """Return which venue cannot be reached with this account's keys, or an empty string."""
     if account.is_paper:
         return ""

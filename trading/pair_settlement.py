@@ -155,16 +155,17 @@ def explain(trade: PairTrade, payouts: tuple[Decimal, Decimal]) -> Explained:
     slippage = hedged * (trade.first_price + trade.second_price - one.average - other.average)
     fees = hedged * (planned_fee - one.fee - other.fee)
     branch = hedged * (payouts[0] + payouts[1] - ONE)
-    # What found no other side: bought, and sold again or paid as it was.
-    rest = realised - trade.expected - size - slippage - fees - branch
+    known = [part.quantize(MICRO) for part in (size, slippage, fees, branch)]
+    realised = realised.quantize(MICRO)
     return Explained(
         expected=trade.expected,
-        realised=realised.quantize(MICRO),
-        size=size.quantize(MICRO),
-        slippage=slippage.quantize(MICRO),
-        fees=fees.quantize(MICRO),
-        branch=branch.quantize(MICRO),
-        unwind=rest.quantize(MICRO),
+        realised=realised,
+        size=known[0],
+        slippage=known[1],
+        fees=known[2],
+        branch=known[3],
+        # What found no other side: bought, and sold again or paid as it was.
+        unwind=realised - trade.expected - sum(known, ZERO),
     )
 
 
@@ -177,6 +178,8 @@ def _settle(trade: PairTrade, *, now: datetime) -> bool:
     going = Order.objects.holding().filter(pair_trade=trade)
     if going.exists() or (trade.state != P.FLAT and not (one.held > 0 or other.held > 0)):
         return False
+    if "taken_over" in trade.figures:
+        return _settle_positions(trade, now=now)
     payouts = tuple(outcome.payout or ZERO for _, outcome in legs)
     found = explain(trade, (payouts[0], payouts[1]))
     if trade.state in (P.MANUAL, P.HEDGED_PROVISIONAL):
@@ -189,6 +192,21 @@ def _settle(trade: PairTrade, *, now: datetime) -> bool:
         kind="pair_settled",
         account_id=trade.account_id,
         sentence=_words(trade, found),
+        payload={"pair_trade": str(trade.pk)},
+        at=now,
+    )
+    return True
+
+
+def _settle_positions(trade: PairTrade, *, now: datetime) -> bool:
+    """Settle a trade that a person took over: what he did with its shares, its positions tell."""
+    trade.settled_at = now
+    trade.save(update_fields=["settled_at"])
+    record(
+        kind="pair_settled",
+        account_id=trade.account_id,
+        sentence=f"{pair_words.mark_of(trade)} {trade.game} is over. It was taken over by hand: "
+        "its positions tell what it came to.",
         payload={"pair_trade": str(trade.pk)},
         at=now,
     )

@@ -1,4 +1,4 @@
-"""The only writer of pair trades: planned with both legs' money held, moved by evidence, ended.
+"""The only mover of pair trades: planned with both legs' money held, moved by evidence, ended.
 
 Every step holds the account's RiskState first and the trade second, so two coordinators, or a
 coordinator and a person, never act on one trade at once.
@@ -15,16 +15,15 @@ from django.db import transaction
 
 from accounts.models import Account
 from markets.models import Opportunity, Outcome, Pair
-from notifications.services import record
+from notifications.services import record, record_once
 from risk.domain.pairs import PairLimits
 from risk.models import RiskState
-from trading import fills, orders, pair_orders, pair_words
+from trading import fills, orders, pair_orders, pair_views, pair_words
 from trading.domain.legs import End, Legs, Place, decide
 from trading.domain.order_state import IllegalMove, OrderState
 from trading.domain.pair_state import NEXT, OPEN, PairState, Role
 from trading.domain.pairing import PairIntent
 from trading.models import Fill, Order, PairEvent, PairTrade
-from trading.pair_views import view
 from venues.money import MICRO, ZERO
 
 P, S = PairState, OrderState
@@ -91,12 +90,12 @@ def advance(*, trade_id: UUID, now: datetime, stopped: str) -> list[UUID]:
     """
     with transaction.atomic():
         trade = lock(trade_id)
-        legs = view(trade, now=now, is_stopped=bool(stopped))
+        legs = pair_views.view(trade, now=now, is_stopped=bool(stopped))
         if trade.state not in OPEN:
             _reopen(trade, legs, now=now)
             return []
         if _set_clock(trade, legs, now=now):
-            legs = view(trade, now=now, is_stopped=bool(stopped))
+            legs = pair_views.view(trade, now=now, is_stopped=bool(stopped))
         step = decide(legs)
         made: list[UUID] = []
         if isinstance(step, Place):
@@ -114,9 +113,22 @@ def _reopen(trade: PairTrade, legs: Legs, *, now: datetime) -> None:
     """Hand a pair to a person that had ended, when a match is told that opens a side of it."""
     if trade.settled_at is not None or "taken_over" in trade.figures:
         return
-    if abs(legs.naked) > max(legs.dust, Decimal("0.01")):
-        step = End(state=P.MANUAL, sentence="A match was told after its end: one side is open.")
-        _end(trade, step, now=now)
+    if abs(legs.naked) <= max(legs.dust, Decimal("0.01")):
+        return
+    sentence = "A match was told after its end: one side is open."
+    if not pair_views.runs(trade.account, trade.game):
+        _end(trade, End(state=P.MANUAL, sentence=sentence), now=now)
+        return
+    # Another trade of this game runs: this one keeps its end, and a person is told.
+    record_once(
+        about="pair_trade",
+        kind="pair_manual",
+        account_id=trade.account_id,
+        level="ACT",
+        sentence=f"{trade.game}: {sentence} Another trade of the game runs; look at both.",
+        payload={"pair_trade": str(trade.pk)},
+        at=now,
+    )
 
 
 def settle_by_hand(*, trade_id: UUID, by: str, note: str, now: datetime) -> bool:
@@ -128,18 +140,18 @@ def settle_by_hand(*, trade_id: UUID, by: str, note: str, now: datetime) -> bool
         doubtful = trade.orders.filter(state__in=[S.UNKNOWN, S.MANUAL, S.SENDING, S.DELAYED])
         if trade.state != P.MANUAL or doubtful.exists():
             return False
-        legs = view(trade, now=now, is_stopped=False)
+        legs = pair_views.view(trade, now=now, is_stopped=False)
         trade.figures = {**trade.figures, "taken_over": True}
         trade.save(update_fields=["figures"])
         held = max(legs.held(first=True), legs.held(first=False))
         state = P.HEDGED if held > 0 else P.FLAT
-        _finish(trade, state, f"{by} looked at both venues: {note}", by=by, now=now)
+        _finish(trade, state, f"Taken over by {by}: {note}", by=by, now=now, is_told=False)
     return True
 
 
 def end_settled(trade: PairTrade, *, now: datetime) -> None:
-    """End a locked trade whose legs were both paid: what was open is not open any more."""
-    _finish(trade, P.HEDGED, "Both venues have paid.", now=now)
+    """End a locked trade whose shares were all paid: what was open is not open any more."""
+    _finish(trade, P.HEDGED, "What it held was paid.", now=now, is_told=False)
 
 
 def lock(trade_id: UUID) -> PairTrade:
@@ -215,19 +227,26 @@ def _end(trade: PairTrade, step: End, *, now: datetime) -> None:
 
 
 def _finish(
-    trade: PairTrade, state: PairState, sentence: str, *, now: datetime, by: str = ""
+    trade: PairTrade,
+    state: PairState,
+    sentence: str,
+    *,
+    now: datetime,
+    by: str = "",
+    is_told: bool = True,
 ) -> None:
     for order in trade.orders.filter(waits=True, state=S.RESERVED):
         fills.release([order.pk])
         why = "Its pair needs it no more."
         orders.move(orders.lock(order.pk), S.DENIED, sentence=why, reason=why, now=now)
-    trade.ended_at = now
+    trade.ended_at, trade.unhedged_at = now, None
     if state is P.HEDGED:
         trade.hedged_at = now
     trade.figures = {**trade.figures, **_unwound(trade)}
-    trade.save(update_fields=["ended_at", "hedged_at", "figures"])
+    trade.save(update_fields=["ended_at", "unhedged_at", "hedged_at", "figures"])
     move(trade, state, sentence, by=by, now=now)
-    _announce(trade, state, sentence, now=now)
+    if is_told:
+        _announce(trade, state, sentence, now=now)
 
 
 def _unwound(trade: PairTrade) -> dict[str, str]:

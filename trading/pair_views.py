@@ -5,9 +5,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Case, Q, Sum, When
 
 from accounts.models import Account
+from markets.models import Game
 from risk.domain.pairs import PairLimits
 from risk.models import RiskState
 from trading.domain.legs import Legs, LegTerms, OrderView
@@ -19,6 +21,7 @@ from venues.money import ZERO
 from venues.types import Settlement, Side
 
 MEASURED = 200  # of the latest trades, from which the leg risk is known
+PRESSING = timedelta(minutes=1)  # for which a trade without an open side comes first
 LATE = timedelta(hours=1)  # for which a match may be told of a pair that ended
 
 
@@ -63,6 +66,12 @@ def terms_of(trade: PairTrade, *, first: bool) -> LegTerms:
     return LegTerms(tick=market.tick or Decimal("0.01"), rate=rate)
 
 
+def runs(account: Account, game: Game) -> bool:
+    """Tell whether a trade of a game runs on an account."""
+    running = {"state__in": sorted(RUNNING), "settled_at__isnull": True}
+    return PairTrade.objects.filter(account=account, game=game, **running).exists()
+
+
 def held(account_id: UUID, outcome_id: int) -> Decimal:
     """Return shares of an outcome that an account holds for pairs which are not settled."""
     running = Order.objects.filter(
@@ -77,9 +86,21 @@ def held(account_id: UUID, outcome_id: int) -> Decimal:
     return total
 
 
-def one_sided(**filters: Any) -> int:
-    """Return how many trades may have one side open."""
-    return PairTrade.objects.filter(state__in=[each.value for each in ONE_SIDED], **filters).count()
+def one_sided(account: Account) -> int:
+    """Return how many trades of an account may have one side open."""
+    sided = [each.value for each in ONE_SIDED]
+    return PairTrade.objects.filter(state__in=sided, account=account).count()
+
+
+def server_is_full(*, is_paper: bool) -> str:
+    """Return why this server begins no more pairs now, or an empty string: real ones and paper
+    ones count apart, and those that wait for a person hold up their own account alone.
+    """
+    sided = [each.value for each in ONE_SIDED - {PairState.MANUAL}]
+    running = PairTrade.objects.filter(_kind(is_paper), state__in=sided).count()
+    if running < settings.PAIR_OPEN_LEGS:
+        return ""
+    return f"{running} pairs of this server have one side open; that is its limit."
 
 
 def open_trades(*, urgent: bool = False) -> list[UUID]:
@@ -92,6 +113,17 @@ def open_trades(*, urgent: bool = False) -> list[UUID]:
     return list(found.order_by(first, "created_at", "pk").values_list("pk", flat=True))
 
 
+def is_pressing(*, now: datetime) -> bool:
+    """Tell whether some trade must be looked at at once: nothing that takes seconds may begin.
+
+    One whose first leg is in doubt for long, with nothing known to be bought, presses nobody.
+    """
+    sided = PairTrade.objects.filter(
+        state__in=[each.value for each in ONE_SIDED - {PairState.MANUAL}]
+    )
+    return sided.filter(Q(unhedged_at__isnull=False) | Q(created_at__gt=now - PRESSING)).exists()
+
+
 def just_ended(*, now: datetime) -> list[UUID]:
     """Return trades that ended of late: a match may still be told of them."""
     found = PairTrade.objects.filter(ended_at__gt=now - LATE, settled_at__isnull=True)
@@ -102,7 +134,7 @@ def leg_risk(*, bounds: PairLimits, is_paper: bool) -> LegRisk:
     """Return how often second legs failed on this server, and what a share of that cost: of real
     trades, or of paper ones.
     """
-    real = Q(mode=Account.Mode.PAPER) if is_paper else ~Q(mode=Account.Mode.PAPER)
+    real = _kind(is_paper)
     latest = (
         PairTrade.objects.exclude(state=PairState.ABORTED.value)
         .filter(real, Q(ended_at__isnull=False) | Q(state=PairState.MANUAL.value))
@@ -119,6 +151,10 @@ def leg_risk(*, bounds: PairLimits, is_paper: bool) -> LegRisk:
     return LegRisk(
         trades=trades, failed=failed, loss=loss / shares if shares > 0 else bounds.hedge_loss
     )
+
+
+def _kind(is_paper: bool) -> Q:
+    return Q(mode=Account.Mode.PAPER) if is_paper else ~Q(mode=Account.Mode.PAPER)
 
 
 def _refused_for(trade: PairTrade, *, now: datetime) -> float | None:

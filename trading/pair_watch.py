@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 
@@ -23,6 +23,7 @@ from trading import arbitrage, leases, pair_gathering, pair_settlement, pair_tra
 from trading.models import PairTrade
 from trading.pair_books import Books
 from trading.pair_gathering import Seen
+from trading.reconciliation import one_alone
 from venues.kalshi.public import Public as KalshiPublic
 from venues.ladders import PRICES
 from venues.polymarket.public import Public as PolymarketPublic
@@ -51,7 +52,9 @@ class PairWatch:
     now: Callable[[], datetime]
     trades: bool = True  # else it only looks
     begins: bool = True  # new trades; else it only ends what is open
-    holder: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    holder: str = field(
+        default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+    )
 
     def __post_init__(self) -> None:
         self._scanner = Scanner([])
@@ -73,10 +76,13 @@ class PairWatch:
         self._kept_at = now
         self.drive()
         # What takes seconds waits while a side is open: no catalogue is worth a late hedge.
-        calm = not pair_views.open_trades(urgent=True)
+        calm = not pair_views.is_pressing(now=now)
         every = MATCH_EVERY if self._scanner.pairs else MATCH_SOON
         if calm and self._is_due("match", every, now=now):
             self._match(now=now)
+            if not leases.take(LEASE, holder=self.holder, now=self.now()):
+                self._kept_at = None
+                return False  # it took longer than the lease: somebody else goes on
         if self._is_due("reload", RELOAD_EVERY, now=now):
             self._reload()
         self._changed |= self.books.step()
@@ -98,17 +104,16 @@ class PairWatch:
         rest = self._is_due("rest", REST_EVERY, now=now)
         for trade_id in pair_views.just_ended(now=now) if rest else ():
             # What a venue told of it since is in the rows: whoever keeps orders asks for that.
-            pair_trades.advance(trade_id=trade_id, now=now, stopped="")
+            with one_alone(f"pair trade {trade_id}"):
+                pair_trades.advance(trade_id=trade_id, now=now, stopped="")
         for trade_id in pair_views.open_trades(urgent=not rest):
-            try:
+            with one_alone(f"pair trade {trade_id}"):
                 arbitrage.drive(
                     trade_id=trade_id,
                     now=self.now(),
                     book_at=self.books.book_at,
                     clock_now=self.now,
                 )
-            except Exception:
-                log.exception("Pair trade %s cannot be driven now; the others go on", trade_id)
 
     def close(self) -> None:
         leases.give_back(LEASE, holder=self.holder, now=self.now())
@@ -172,12 +177,18 @@ class PairWatch:
     def _consider(self, row: Opportunity) -> None:
         if row.pair_id not in self._scanner.pairs:
             return
+        # A trade that began a moment ago took time: the books are those of now, like their age.
+        for token in self._tokens_of([row.pair_id]):
+            self._scanner.update(token, self.books.asks(token))
         halves = {route: self._scanner.halves(row.pair_id, route) for route in Route}
         ages = [self.books.age(half.token) for pair in halves.values() for half in pair]
         age = None if any(each is None for each in ages) else max(each or 0.0 for each in ages)
         seen = Seen(opportunity=row, halves=halves, book_age=age)
-        for trade_id in arbitrage.consider(seen, now=self.now(), known=self._refused):
-            log.info("A pair trade began: %s", trade_id)
+        began = None
+        with one_alone(f"opportunity {row}"):
+            began = arbitrage.consider(seen, now=self.now(), known=self._refused)
+        if began is not None:
+            log.info("A pair trade began: %s", began)
             self.drive()
 
     def _watch_parting(self, pairs: Iterable[int], *, now: datetime) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from accounts import credentials
 from accounts.models import Account, VenueCredential
@@ -275,9 +276,13 @@ def _acknowledge(accepted: Sequence[tuple[UUID, OrderReport]], *, now: datetime)
 
 
 def unsent(*, now: datetime) -> list[UUID]:
-    """Return orders that wait to be sent, oldest first; a crash may have left them on the way."""
+    """Return orders that wait to be sent, oldest first; a crash may have left them on the way.
+
+    A pair's first leg is sent by nobody but whoever then drives its second one.
+    """
     return list(
         Order.objects.unsent()
+        .exclude(role=Role.FIRST)
         .filter(created_at__lte=now)
         .order_by("created_at", "decision__source")
         .values_list("pk", flat=True)
@@ -286,7 +291,8 @@ def unsent(*, now: datetime) -> list[UUID]:
 
 def unsent_real(*, now: datetime) -> list[UUID]:
     """Return real orders that wait to be sent: the ones that a lost message left behind."""
-    waiting = Order.objects.unsent().exclude(mode=PAPER).filter(created_at__lte=now)
+    waiting = Order.objects.unsent().exclude(Q(mode=PAPER) | Q(role=Role.FIRST))
+    waiting = waiting.filter(created_at__lte=now)
     return list(waiting.order_by("created_at").values_list("pk", flat=True))
 
 

@@ -74,14 +74,14 @@ def _close_others(markets: Collection[int], *, now: datetime) -> None:
 
 def _close(ended: Mapping[int, Resolution]) -> None:
     """Let the outcomes of markets be worth what they pay, whatever was last bid for them."""
-    Market.objects.filter(pk__in=ended).update(status=Market.Status.RESOLVED)
-    changed: list[Outcome] = []
+    # One row at a time: whoever stores trades or marks locks the same rows in another order.
+    still = Market.objects.filter(pk__in=ended).exclude(status=Market.Status.RESOLVED)
+    for market_id in still.values_list("pk", flat=True):
+        Market.objects.filter(pk=market_id).update(status=Market.Status.RESOLVED)
     for outcome in Outcome.objects.filter(market_id__in=ended):
         payout = Decimal(ended[outcome.market_id].payouts.get(outcome.token, "0"))
         if outcome.payout != payout:
-            outcome.payout = payout
-            changed.append(outcome)
-    Outcome.objects.bulk_update(changed, ["payout"], batch_size=500)
+            Outcome.objects.filter(pk=outcome.pk).update(payout=payout)
 
 
 def pay_redeemed(

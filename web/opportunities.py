@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -72,6 +73,7 @@ def found(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "past": _shown(account, list(page), is_live=False),
         "page": page,
         "league": league,
+        "scanned_for": settings.PAIR_SCAN_CAPITAL,
         "leagues": DEFAULT_PAIRS.leagues,
         "pairs": Pair.objects.exclude(state=Pair.State.OVER).count(),
         "refused": pairing.refused(),

@@ -87,16 +87,12 @@ class PairCandidate:
 class PairSize:
     """What the caps leave of an opportunity for one account."""
 
-    shares: Decimal
-    capital: Decimal
     roi: Decimal  # a part of the capital, after fees, reserve and the leg risk
     raw_roi: Decimal  # after fees and reserve
-    edge: Decimal  # USD a share
     worst_loss: Decimal
     worst_branch: str
     worst_pays: Decimal  # USD a share
     too_small: str  # for a venue, in words, or empty
-    depth: Decimal  # shares that Kalshi asks up to the limit
     lasted: float  # seconds, of the route
     was_traded: bool  # this stretch of the route, by this account
 

@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 import pytest
 from django.conf import settings
 
+from accounts.models import VenueCredential
 from accounts.venues import kalshi_public
-from markets.models import Pair
+from markets.models import Opportunity, Pair, PairApproval
+from notifications.models import Event
 from polymix.management.commands.watch_arbitrage import kalshi_push
 from risk.models import Reservation, RiskState
+from risk.services import stop
 from tests.chaos_pairs import run_one
 from tests.pair_live import pair_live
 from tests.venues.test_stream import until
@@ -75,6 +78,8 @@ class TestLive:
         trade = run_one(real, "full", "unknown", is_sure=False, by_hand=True)
 
         assert trade.figures["taken_over"]
+        assert trade.settled_at is not None
+        assert trade.realised is None  # its positions tell
         assert trade.state != "MANUAL"
 
     def test_a_coordinator_that_dies_is_followed_by_another(self, real):
@@ -147,3 +152,66 @@ class TestApproval:
         assert asking.trade().state == "ABORTED"
         assert not Order.objects.filter(pair_trade=trade).exclude(state="DENIED").exists()
         assert_invariants()
+
+    @pytest.mark.parametrize("why", ["stopped", "unproved", "refused"])
+    def test_nothing_is_approved_whose_second_leg_could_not_go(self, asking, why):
+        _, trade = begin(asking)
+        if why == "stopped":
+            stop(scope="VENUE", key="kalshi", level="ALL", by="ana", why="", now=asking.now)
+        elif why == "unproved":
+            VenueCredential.objects.filter(venue="kalshi").update(verified_at=None)
+        else:
+            PairApproval.objects.create(
+                pair=trade.pair,
+                user=asking.account.owner,
+                is_approved=False,
+                texts={},
+                rules_hash=trade.pair.rules_hash,
+                at=asking.now,
+            )
+
+        answer = pair_approvals.approve(trade_id=trade.pk, by=asking.account.owner, now=asking.now)
+
+        assert not answer.counted
+        assert asking.trade().state == "ABORTED"
+
+
+class TestPaper:
+    @pytest.fixture
+    def paper(self, transactional_db, start):
+        with pair_live(start, mode="PAPER") as live:
+            yield live
+
+    def test_a_match_told_of_an_old_trade_stops_no_newer_one_of_its_game(self, paper):
+        game = nba(paper)
+        paper.match()
+        paper.make_gap(game)
+        paper.look()
+        old = paper.trade()
+        paper.withdraw(game, "polymarket")
+        paper.drive(until=lambda: paper.trade().state == "ABORTED")
+        paper.look()
+        paper.make_gap(game)
+        paper.look()
+        new = paper.trade()
+        assert new.pk != old.pk
+        Order.objects.filter(pair_trade=old, role="FIRST").update(filled_shares=50, filled_cost=20)
+
+        paper.drive(until=lambda: paper.trade().state == "HEDGED")
+
+        old.refresh_from_db()
+        assert old.state == "ABORTED"
+        (told,) = Event.objects.filter(kind="pair_manual")
+        assert (told.level, told.payload) == ("ACT", {"pair_trade": str(old.pk)})
+
+    def test_a_gap_that_nobody_watched_for_a_while_lasts_from_when_it_is_seen_again(self, paper):
+        game = nba(paper)
+        paper.match()
+        paper.make_gap(game)
+        paper.look()
+        paper.pass_time(60)
+        paper.look()
+
+        first, second = Opportunity.objects.filter(route="R1").order_by("first_seen")
+        assert first.ended_at == first.last_seen
+        assert (second.first_seen - first.first_seen).total_seconds() == 60

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from uuid import UUID
 
 from markets.domain.arbitrage import (
     Asked,
@@ -59,7 +58,6 @@ class LegRisk:
 class PairSituation:
     """One account before one opportunity."""
 
-    account_id: UUID
     candidate: PairCandidate
     limits: Limits
     bounds: PairLimits
@@ -200,16 +198,12 @@ def _after(each: PairSituation, found: Quote, intent: PairIntent | None) -> Refu
     if intent is None:
         return Refusal(reason=Reason.EDGE_SMALL, sentence="No price is left for a hedge.")
     size = PairSize(
-        shares=found.shares,
-        capital=found.capital,
         roi=intent.expected_net / found.capital,
         raw_roi=found.roi,
-        edge=found.edge,
         worst_loss=found.worst_loss,
         worst_branch=found.worst.branch.value,
         worst_pays=found.worst.pays,
         too_small=fits(found, first, second),
-        depth=found.second.depth,
         lasted=each.lasted[found.route],
         was_traded=found.route in each.traded,
     )

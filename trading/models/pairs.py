@@ -86,7 +86,6 @@ class PairEvent(models.Model):
     old = models.CharField(max_length=18, default="", blank=True)
     new = models.CharField(max_length=18)
     sentence = models.TextField()
-    numbers = models.JSONField(default=dict)
     by = models.CharField(max_length=150, default="", blank=True)
     at = models.DateTimeField()
 

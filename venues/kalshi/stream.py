@@ -111,6 +111,7 @@ class _Ladders:
 
     yes: dict[int, int]  # bids, size by price, in the units of `venues.ladders`
     no: dict[int, int]
+    heard: float  # on the monotonic clock
 
     def of(self, outcome: str) -> tuple[dict[int, int], dict[int, int]]:
         """Return the bids of an outcome, and those of the other one."""
@@ -179,10 +180,12 @@ class BookPush(Stream):
         return {token_of(ticker, outcome) for ticker in found for outcome in (YES, NO)}
 
     def age(self, token: str) -> float:
-        """Return how many seconds ago the connection last showed a sign of life: frames that are
-        missing are found by their numbers.
+        """Return how many seconds ago a token's book was last heard of: a connection that lives
+        does not prove that a market's subscription does.
         """
-        return time.monotonic() - self._alive
+        with self._lock:
+            found = self._ladders.get(split(token)[0])
+            return time.monotonic() - found.heard if found else FRESH
 
     def _believed(self, ticker: str) -> _Ladders | None:
         fresh = self.is_live and time.monotonic() - self._alive <= FRESH
@@ -233,7 +236,9 @@ class BookPush(Stream):
         if kind == "orderbook_snapshot":
             ticker = text(message, "market_ticker", most=120)
             self._ladders[ticker] = _Ladders(
-                yes=_side(message, "yes_dollars_fp"), no=_side(message, "no_dollars_fp")
+                yes=_side(message, "yes_dollars_fp"),
+                no=_side(message, "no_dollars_fp"),
+                heard=time.monotonic(),
             )
             self._touched.add(ticker)
         elif kind == "orderbook_delta":
@@ -242,6 +247,7 @@ class BookPush(Stream):
             if found is None:
                 return True  # a change before its whole book means nothing
             self._touched.add(ticker)
+            found.heard = time.monotonic()
             side = {YES: found.yes, NO: found.no}.get(str(message.get("side")))
             if side is None:
                 raise BadMessage(f"side {str(message.get('side'))[:20]!r} is neither yes nor no")
