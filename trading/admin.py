@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any, cast
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -92,6 +91,16 @@ class DecisionAdmin(ReadOnly):
     list_select_related = ["account", "outcome__market"]
 
 
+def _approve(order: Order, by: User) -> Outcome:
+    """Approve an order as this list shows it."""
+    shown = approvals.digest_of(order)
+    return approvals.approve_and_send(order_id=order.pk, by=by, now=clock.now(), shown=shown)
+
+
+def _decline(order: Order, by: User) -> Outcome:
+    return approvals.decline(order_id=order.pk, by=by, now=clock.now())
+
+
 @admin.register(Order)
 class OrderAdmin(ReadOnly):
     ordering = ["-created_at"]
@@ -102,13 +111,11 @@ class OrderAdmin(ReadOnly):
 
     @admin.action(description="Approve these orders")
     def approve(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
-        done = self._answer(request, chosen, approvals.approve, "Approved")
-        alone = Order.objects.filter(pk__in=done, pair_trade__isnull=True)  # the watch sends pairs
-        sending.submit(order_ids=list(alone.values_list("pk", flat=True)), now=clock.now())
+        self._answer(request, chosen, _approve, "Approved")
 
     @admin.action(description="Decline these orders")
     def decline(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
-        self._answer(request, chosen, approvals.decline, "Declined")
+        self._answer(request, chosen, _decline, "Declined")
 
     @admin.action(description="Cancel what still rests")
     def cancel(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
@@ -136,23 +143,16 @@ class OrderAdmin(ReadOnly):
         self,
         request: HttpRequest,
         chosen: QuerySet[Order],
-        act: Callable[..., Outcome],
+        act: Callable[[Order, User], Outcome],
         word: str,
-    ) -> list[UUID]:
+    ) -> None:
         user = cast(User, request.user)
-        done: list[UUID] = []
-        refused: list[str] = []
-        for order in chosen:
-            outcome = act(order_id=order.pk, by=user, now=clock.now())
-            if outcome.counted:
-                done.append(order.pk)
-            else:
-                refused.append(outcome.sentence)
-        total = len(done) + len(refused)
+        outcomes = [act(order, user) for order in chosen]
+        refused = [each.sentence for each in outcomes if not each.counted]
+        done, total = len(outcomes) - len(refused), len(outcomes)
         rest = f"; {refused[0]}" if refused else "."
         level = messages.WARNING if refused else messages.SUCCESS
-        self.message_user(request, f"{word} {len(done)} of {total}{rest}", level)
-        return done
+        self.message_user(request, f"{word} {done} of {total}{rest}", level)
 
 
 @admin.register(Position)

@@ -3,31 +3,77 @@
 The first answer wins; the second tap sees the first one's outcome.
 """
 
+import hashlib
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from uuid import UUID
 
 from django.db import transaction
 
 from accounts.models import User
 from notifications.services import record
-from trading import orders, pair_approvals, portfolio
+from trading import orders, pair_approvals, portfolio, sending
 from trading.domain.answers import Outcome
-from trading.domain.entries import decide_entries
+from trading.domain.entries import decide_entries, worst_cost
 from trading.domain.exits import decide_exit
 from trading.domain.order_state import OrderState
 from trading.models import Approval, Order
 from trading.proposals import SEND_WITHIN
-from venues.money import ZERO
+from venues.money import CENT, ZERO
+from venues.polymarket.fees import worst_cost_per_share
 from venues.types import Side
 from venues.words import dollars
 
+NOT_AS_SHOWN = (
+    "What you saw is not what would be sent any more. Nothing was sent. Read the new figures, "
+    "approve again."
+)
 
-def approve(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outcome:
+
+def digest_of(order: Order) -> str:
+    """Return what names all that a person is shown of an order's money: other figures, another
+    digest.
+    """
+    facts = (
+        order.pk,
+        order.mode,
+        order.venue,
+        order.side,
+        order.outcome.token,
+        f"{order.limit_price.normalize():f}",
+        f"{order.shares.normalize():f}",
+        f"{order.worst_cost.normalize():f}",
+        order.expires_at.isoformat(),
+    )
+    return hashlib.sha256("|".join(str(each) for each in facts).encode()).hexdigest()
+
+
+def approve_and_send(
+    *, order_id: UUID, by: User, now: datetime, shown: str, most: Decimal | None = None
+) -> Outcome:
+    """Approve an order as it was shown, and send it: what the pages, the admin and the API do."""
+    outcome = approve(order_id=order_id, by=by, now=now, shown=shown, most=most)
+    # A pair is sent by whoever then drives its second leg.
+    alone = Order.objects.filter(pk=order_id, pair_trade__isnull=True)
+    if outcome.counted and alone.exists():
+        sending.submit(order_ids=[order_id], now=now)
+    return outcome
+
+
+def approve(
+    *,
+    order_id: UUID,
+    by: User,
+    now: datetime,
+    note: str = "",
+    shown: str | None = None,
+    most: Decimal | None = None,
+) -> Outcome:
     """Approve an order, if everything that was shown still holds. Nothing is sent here.
 
-    A leg of a pair is approved with its pair, and never alone.
+    `shown` is the digest of what the person saw; `most` cuts a purchase to fewer dollars. A leg of
+    a pair is approved with its pair, and never alone.
     """
     pair = Order.objects.values_list("pair_trade_id", flat=True).get(pk=order_id)
     if pair is not None:
@@ -40,6 +86,12 @@ def approve(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outco
         if now >= order.expires_at:
             _expire(order, now=now)
             return Outcome(counted=False, sentence="It expired; nothing was sent or reserved.")
+        if shown is not None and shown != digest_of(order):
+            return Outcome(counted=False, sentence=NOT_AS_SHOWN)
+        if most is not None and most != order.worst_cost:
+            why = _cut(order, most)
+            if why:
+                return Outcome(counted=False, sentence=why)
         stale, immediate_cost = _asked_again(order, now=now)
         if stale:
             orders.move(
@@ -47,7 +99,12 @@ def approve(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outco
             )
             return Outcome(counted=False, sentence=f"Nothing was sent. {stale}")
         Approval.objects.create(
-            order=order, answer=Approval.Answer.APPROVED, by=by, note=note, at=now
+            order=order,
+            answer=Approval.Answer.APPROVED,
+            by=by,
+            note=note,
+            digest=shown or "",
+            at=now,
         )
         orders.reserve(order, immediate_cost=immediate_cost, now=now)
         order.send_by = now + SEND_WITHIN
@@ -57,7 +114,7 @@ def approve(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outco
             sentence=f"Approved by {by.username}.",
             by=by.username,
             now=now,
-            save=["send_by"],
+            save=["send_by", "shares", "worst_cost"],
         )
     return Outcome(counted=True, sentence=f"Approved: at most {dollars(order.worst_cost)}.")
 
@@ -95,10 +152,31 @@ def expire_approvals(*, now: datetime) -> int:
     return expired
 
 
+def _cut(order: Order, most: Decimal) -> str:
+    """Make a purchase smaller, to cost at most so many dollars; returns why it cannot be."""
+    if order.side == Side.SELL:
+        return "A sale cannot be cut: decline it, and close less by hand."
+    if not 0 < most < order.worst_cost:
+        return (
+            f"A size may only be cut: to less than {dollars(order.worst_cost)}. Nothing was sent."
+        )
+    unit = worst_cost_per_share(limit_price=order.limit_price, rate=order.fee_rate)
+    shares = (most / unit).quantize(CENT, rounding=ROUND_FLOOR)
+    least = order.outcome.market.min_shares or CENT
+    if shares < least:
+        return (
+            f"{dollars(most)} buys {shares.normalize():f} shares, and this market takes "
+            f"{least.normalize():f} or more. Nothing was sent."
+        )
+    order.shares = shares
+    order.worst_cost = worst_cost(limit=order.limit_price, shares=shares, fee_rate=order.fee_rate)
+    return ""
+
+
 def _waiting(order_id: UUID) -> Order | None:
     return (
         Order.objects.select_for_update(of=("self",))
-        .select_related("decision", "outcome")
+        .select_related("decision", "outcome__market")
         .filter(pk=order_id, state=OrderState.AWAITING_APPROVAL)
         .first()
     )

@@ -5,12 +5,21 @@ from django.http import HttpRequest
 
 from markets import clock
 from markets.models import Feed
+from trading.domain.order_state import OrderState
+from trading.domain.pair_state import Role
+from trading.models import Order
 
 
-def server(request: HttpRequest) -> dict[str, bool]:
-    """Tell templates whether prices are invented, and whether real money may move."""
+def server(request: HttpRequest) -> dict[str, object]:
+    """Tell templates whether prices are invented, whether real money may move, and how many orders
+    wait for this person.
+    """
     feed = clock.current_feed()
+    waiting = Order.objects.filter(
+        state=OrderState.AWAITING_APPROVAL, account__owner_id=request.user.pk
+    ).exclude(role=Role.HEDGE)  # a pair asks once
     return {
+        "to_approve": waiting.count() if request.user.pk else 0,
         "sandbox": feed is not None and feed.kind == Feed.Kind.SANDBOX,
         "live_trading": settings.LIVE_TRADING,
     }

@@ -4,6 +4,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from web import (
+    approvals,
     dossiers,
     kalshi,
     keys,
@@ -24,6 +25,8 @@ urlpatterns = [
     path("start/", views.start, name="start"),
     path("help/<slug:word>/", views.explain, name="explain"),
     path("live/", live.stream, name="live"),
+    path("approvals/", approvals.inbox, name="approvals"),
+    path("approvals/<uuid:order_id>/", approvals.review, name="approval"),
     path("real/", keys.open_real, name="open-real"),
     path(account + "whales/", whales.whales, name="whales"),
     path(account + "whales/change/", whales.change, name="whales-change"),

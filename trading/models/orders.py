@@ -192,6 +192,9 @@ class Approval(models.Model):
     answer = models.CharField(max_length=8, choices=Answer.choices)
     by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="approvals")
     note = models.TextField(default="", blank=True)
+    digest = models.CharField(
+        max_length=64, default="", blank=True, help_text="of what the person was shown"
+    )
     at = models.DateTimeField()
 
     def __str__(self) -> str:
