@@ -65,6 +65,11 @@ def close_position(
     return made
 
 
+def offer_of(position: Position, *, exit_price: Decimal | None = None) -> tuple[Decimal, Decimal]:
+    """Return the shares that closing would sell now, and the least price. Raises CannotClose."""
+    return _sellable(position), _limit(position, exit_price)
+
+
 def _sellable(position: Position) -> Decimal:
     if position.closed_at is not None:
         raise CannotClose("This position is closed already.")

@@ -12,7 +12,8 @@ from markets import clock
 from markets.domain.book import Mark, mark
 from markets.models import Feed
 from markets.queries import rows
-from risk.models import RiskProfile
+from risk.domain.breakers import BreakerKind, is_open
+from risk.models import BreakerTrip, RiskProfile
 from trading.models import Decision, Position
 from trading.summary import Summary
 from venues import money
@@ -135,6 +136,17 @@ def held(row: Position, *, now: datetime) -> HeldPosition:
     worth = None if found.price is None else row.shares * found.price
     age = "" if found.at is None else duration(now - found.at)
     return HeldPosition(position=row, mark=found, worth=worth, age=age)
+
+
+def open_trips(account: Account, *, now: datetime) -> list[BreakerTrip]:
+    """Return the trips that stop buying now, the latest of each kind."""
+    waiting = BreakerTrip.objects.filter(account=account, reset_at__isnull=True).order_by("at")
+    latest = {
+        trip.kind: trip
+        for trip in waiting
+        if is_open(kind=BreakerKind(trip.kind), window_start=trip.window_start, now=now)
+    }
+    return list(latest.values())
 
 
 def last_decisions(account: Account) -> QuerySet[Decision]:

@@ -4,6 +4,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from web import (
+    acts,
     approvals,
     dossiers,
     kalshi,
@@ -57,6 +58,8 @@ urlpatterns = [
     path(account + "decisions/<uuid:decision_id>/", views.decision, name="decision"),
     path(account + "decisions/<uuid:decision_id>/json/", views.decision_json, name="decision-json"),
     path(account + "positions/", views.positions, name="positions"),
+    path(account + "positions/<uuid:position_id>/close/", acts.close, name="close"),
+    path(account + "breakers/<slug:kind>/reset/", acts.reset, name="reset"),
     path(account + "orders/", views.orders, name="orders"),
     path(account + "orders/<uuid:order_id>/", views.order, name="order"),
     path(account + "ledger/", views.ledger, name="ledger"),

@@ -205,7 +205,11 @@ def ledger(request: HttpRequest, account_id: UUID) -> HttpResponse:
 def breakers(request: HttpRequest, account_id: UUID) -> HttpResponse:
     context = page_of(request, account_id, title="Breakers")
     trips = BreakerTrip.objects.filter(account=context["account"]).order_by("-at")
-    context |= {"bars": queries.breaker_bars(context["summary"]), "page": paged(request, trips)}
+    context |= {
+        "bars": queries.breaker_bars(context["summary"]),
+        "open": queries.open_trips(context["account"], now=context["now"]),
+        "page": paged(request, trips),
+    }
     return render(request, "web/breakers.html", context)
 
 

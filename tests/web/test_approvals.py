@@ -17,9 +17,8 @@ from trading.models import Approval, Order
 D = Decimal
 
 
-@pytest.fixture
-def asking(world: World, client) -> World:
-    """An account in rehearsal with one order that waits, and its owner signed in."""
+def running(world: World) -> None:
+    """Let the pages' clock be the world's."""
     Feed.objects.create(
         key="k",
         kind="RECORDING",
@@ -33,6 +32,12 @@ def asking(world: World, client) -> World:
         started_at=world.now,
         seen_at=world.now,
     )
+
+
+@pytest.fixture
+def asking(world: World, client) -> World:
+    """An account in rehearsal with one order that waits, and its owner signed in."""
+    running(world)
     Account.objects.update(rehearsal=True)
     world.copy(world.signal(trade(at=world.now)))
     client.force_login(world.owner)

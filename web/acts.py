@@ -1,0 +1,109 @@
+"""Acts that cost money or add risk: each is a page that says what will happen, then one POST."""
+
+from decimal import Decimal, InvalidOperation
+from uuid import UUID, uuid4
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods
+
+from accounts.models import Account
+from markets import clock
+from risk.domain.breakers import BreakerKind
+from risk.services import NothingToReset, reset_breaker
+from trading import closing, sending
+from trading.models import Position
+from web import queries
+from web.views import account_of, page_of
+
+LONGEST = 400  # characters of a reason
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def close(request: HttpRequest, account_id: UUID, position_id: UUID) -> HttpResponse:
+    """Sell a position by hand, at a price or better. The form's key makes a second tap the same."""
+    account = account_of(request, account_id)
+    position = get_object_or_404(
+        Position.objects.select_related("outcome__market", "account"),
+        pk=position_id,
+        account=account,
+    )
+    least = request.POST.get("least", request.GET.get("least", "")).strip()
+    problem, offer = "", None
+    try:
+        price = _cents(least)
+        if request.method == "POST":
+            return _closed(request, account, position, price)
+        offer = closing.offer_of(position, exit_price=price)
+    except closing.CannotClose as why:
+        problem = str(why)
+    context = page_of(request, account_id, title="Close a position")
+    context |= {
+        "position": position,
+        "held": queries.held(position, now=context["now"]),
+        "offer": offer,
+        "problem": problem,
+        "least": least,
+        "key": uuid4(),
+    }
+    return render(request, "web/close.html", context, status=422 if problem and least else 200)
+
+
+def _closed(
+    request: HttpRequest, account: Account, position: Position, price: Decimal | None
+) -> HttpResponse:
+    now = clock.now()
+    made = closing.close_position(
+        position_id=position.pk,
+        by=request.user.get_username(),
+        key=f"page:{request.POST.get('key', '')[:64]}",
+        now=now,
+        exit_price=price,
+    )
+    sending.submit(order_ids=[made], now=now)
+    return redirect("order", account.pk, made)
+
+
+def _cents(text: str) -> Decimal | None:
+    """Read a price in cents; raises CannotClose."""
+    if not text:
+        return None
+    try:
+        return Decimal(text.rstrip("¢").replace(",", ".")) / 100
+    except InvalidOperation:
+        raise closing.CannotClose(f"{text[:20]!r} is no price in cents.") from None
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def reset(request: HttpRequest, account_id: UUID, kind: str) -> HttpResponse:
+    """Reset an open breaker, with a reason that is kept."""
+    context = page_of(request, account_id, title="Reset a breaker")
+    account = context["account"]
+    if kind.upper() not in set(BreakerKind):
+        raise Http404(kind)
+    found = BreakerKind(kind.upper())
+    why = request.POST.get("why", "").strip()[:LONGEST]
+    if request.method == "POST" and why:
+        try:
+            reset_breaker(
+                account_id=account.pk,
+                kind=found,
+                by=request.user.get_username(),
+                why=why,
+                now=clock.now(),
+            )
+            messages.success(request, f"The {kind} breaker is reset. Buying goes on.")
+        except NothingToReset as problem:
+            messages.info(request, str(problem))
+        return redirect("breakers", account.pk)
+    trips = queries.open_trips(account, now=context["now"])
+    context |= {
+        "kind": kind,
+        "trips": [trip for trip in trips if trip.kind == found.value],
+        "asked": request.method == "POST",
+    }
+    return render(request, "web/reset.html", context)
