@@ -17,7 +17,7 @@ from tests.chaos_pairs import run_one
 from tests.pair_live import pair_live
 from tests.venues.test_stream import until
 from tests.world import assert_invariants
-from trading import pair_approvals
+from trading import pair_approvals, sending
 from trading.models import Approval, Order, PairTrade
 from trading.pair_books import Books
 from venues.kalshi.parse import token_of
@@ -130,6 +130,7 @@ class TestApproval:
 
         answer = pair_approvals.approve(trade_id=trade.pk, by=asking.account.owner, now=asking.now)
         assert answer.counted, answer.sentence
+        assert sending.unsent_real(now=asking.now) == []  # whoever sends it drives its hedge
         asking.withdraw(game, "kalshi")  # the hedge finds nobody: what closes it was approved too
         asking.drive(until=lambda: asking.trade().state == "FLAT")
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.cache import cache
 
 from markets import kalshi_catalogue
 from markets.models import Feed, Market, Outcome
@@ -13,6 +14,7 @@ from sandbox.faults import Kind, Rule
 from sandbox.kalshi import life
 from tests.kalshi_live import KalshiLive, kalshi_live
 from tests.sandbox.kalshi_world import AWAY, HOME, SHARD
+from venues.errors import Unreadable
 
 D = Decimal
 
@@ -163,3 +165,29 @@ def test_a_sandbox_is_never_filled_with_the_real_exchange(live, settings):
     read_kalshi()  # a socket that leaves this machine would fail the test
 
     assert market().title == "old"
+
+
+def test_a_rulebook_that_cannot_be_read_now_is_the_last_one_that_was():
+    class Public:
+        def __init__(self) -> None:
+            self.answers = ["aa", None, "bb"]
+
+        def rulebook_hash(self, series) -> str:
+            found = self.answers.pop(0)
+            if found is None:
+                raise Unreadable("no answer")
+            return found
+
+    class Series:
+        ticker, rulebook = "KXTEST", f"terms-{datetime.now(UTC).timestamp()}"
+
+    public = Public()
+
+    def look(*, later: bool) -> str:
+        if later:
+            cache.delete(f"kalshi-rulebook-{Series.ticker}-{Series.rulebook}-read")
+        return kalshi_catalogue._rulebook(public, Series())
+
+    assert [look(later=False), look(later=False)] == ["aa", "aa"]
+    assert look(later=True) == "aa"  # not read: nothing is known to have changed
+    assert look(later=True) == "bb"
