@@ -50,10 +50,16 @@ def digest_of(order: Order) -> str:
 
 
 def approve_and_send(
-    *, order_id: UUID, by: User, now: datetime, shown: str, most: Decimal | None = None
+    *,
+    order_id: UUID,
+    by: User,
+    now: datetime,
+    shown: str,
+    note: str = "",
+    most: Decimal | None = None,
 ) -> Outcome:
-    """Approve an order as it was shown, and send it: what the pages, the admin and the API do."""
-    outcome = approve(order_id=order_id, by=by, now=now, shown=shown, most=most)
+    """Approve an order as it was shown, and send it: what the pages and the admin do."""
+    outcome = approve(order_id=order_id, by=by, now=now, note=note, shown=shown, most=most)
     # A pair is sent by whoever then drives its second leg.
     alone = Order.objects.filter(pk=order_id, pair_trade__isnull=True)
     if outcome.counted and alone.exists():
@@ -156,7 +162,7 @@ def _cut(order: Order, most: Decimal) -> str:
     """Make a purchase smaller, to cost at most so many dollars; returns why it cannot be."""
     if order.side == Side.SELL:
         return "A sale cannot be cut: decline it, and close less by hand."
-    if not 0 < most < order.worst_cost:
+    if not most.is_finite() or not 0 < most < order.worst_cost:
         return (
             f"A size may only be cut: to less than {dollars(order.worst_cost)}. Nothing was sent."
         )

@@ -55,12 +55,8 @@ def close_position(
             .select_related("outcome__market", "account")
             .get(pk=position_id)
         )
-        intent = Intent(
-            side=Side.SELL,
-            limit_price=_limit(position, exit_price),
-            shares=_sellable(position),
-            worst_cost=ZERO,
-        )
+        count, limit = offer_of(position, exit_price=exit_price)
+        intent = Intent(side=Side.SELL, limit_price=limit, shares=count, worst_cost=ZERO)
         _store(position, intent, made=made, source=source, by=by, why=reason, now=now)
     return made
 

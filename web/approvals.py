@@ -102,5 +102,6 @@ def _answer(request: HttpRequest, order: Order, *, now: datetime) -> Outcome:
         by=request.user,
         now=now,
         shown=request.POST.get("shown", ""),
+        note=note,
         most=most,
     )

@@ -62,12 +62,13 @@ def test_what_waits_is_listed_and_decided_on_its_own_page(asking: World, client)
     assert f"Approve · spend ${order.worst_cost:,.2f}" in shown
     digest = approvals.digest_of(order)
 
-    said = answer(client, order, approve="1", shown=digest)
+    said = answer(client, order, approve="1", shown=digest, note="read it twice")
 
     order.refresh_from_db()
     assert order.state == "LIVE"
     assert "APPROVED" in said
-    assert Approval.objects.get().digest == digest
+    kept = Approval.objects.get()
+    assert (kept.digest, kept.note) == (digest, "read it twice")
     assert "Nothing waits" in client.get(reverse("approvals")).content.decode()
     assert_invariants()
 
@@ -100,6 +101,7 @@ def test_a_size_is_cut_and_never_raised(asking: World, client):
 
     assert "only be cut" in answer(client, order, approve="1", most=str(proposed + 1))
     assert "no amount" in answer(client, order, approve="1", most="ten")
+    assert "only be cut" in answer(client, order, approve="1", most="NaN")
     Market.objects.update(min_shares=5)
     assert "takes 5 or more" in answer(client, order, approve="1", most="0.5")
     assert not Approval.objects.exists()
