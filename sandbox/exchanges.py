@@ -98,9 +98,8 @@ class Sandbox:
         self.users = [self._user(seed, number) for number in range(1, USERS + 1)]
         kalshi, polymarket = self.kalshi.exchange, self.polymarket.exchange
         self._recalled = memories.recall(memory, now=start) if memory else memories.Recalled()
-        self.world: World | Tape
-        if tape is None:
-            self.world = World(
+        self.world: World | Tape = (
+            World(
                 seed=seed,
                 start=start,
                 kalshi=kalshi,
@@ -108,8 +107,9 @@ class Sandbox:
                 recalled=self._recalled.going,
                 leagues=leagues,
             )
-        else:
-            self.world = Tape(tape, start=start, kalshi=kalshi, polymarket=polymarket)
+            if tape is None
+            else Tape(tape, start=start, kalshi=kalshi, polymarket=polymarket)
+        )
         self._rules, self._seed, self._memory = rules, seed, memory
         self.node = Node(exchange=polymarket)
         self.world.bends += [

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from accounts.models import User
 from notifications.services import record
-from trading import orders, pair_approvals, portfolio, sending
+from trading import consent, orders, pair_approvals, portfolio, sending
 from trading.domain.answers import Outcome
 from trading.domain.entries import decide_entries, worst_cost
 from trading.domain.exits import decide_exit
@@ -92,35 +92,23 @@ def approve(
         if now >= order.expires_at:
             _expire(order, now=now)
             return Outcome(counted=False, sentence="It expired; nothing was sent or reserved.")
-        if shown is not None and shown != digest_of(order):
-            return Outcome(counted=False, sentence=NOT_AS_SHOWN)
-        if most is not None and most != order.worst_cost:
-            why = _cut(order, most)
-            if why:
-                return Outcome(counted=False, sentence=why)
+        why = _not_as_shown(order, shown) or _cut(order, most)
+        if why:
+            return Outcome(counted=False, sentence=why)
         stale, immediate_cost = _asked_again(order, now=now)
         if stale:
             orders.move(
                 order, OrderState.DENIED, sentence=stale, reason=stale, by=by.username, now=now
             )
             return Outcome(counted=False, sentence=f"Nothing was sent. {stale}")
-        Approval.objects.create(
-            order=order,
-            answer=Approval.Answer.APPROVED,
+        consent.keep(
+            order,
             by=by,
             note=note,
+            within=SEND_WITHIN,
+            immediate_cost=immediate_cost,
             digest=shown or "",
-            at=now,
-        )
-        orders.reserve(order, immediate_cost=immediate_cost, now=now)
-        order.send_by = now + SEND_WITHIN
-        orders.move(
-            order,
-            OrderState.RESERVED,
-            sentence=f"Approved by {by.username}.",
-            by=by.username,
             now=now,
-            save=["send_by", "shares", "worst_cost"],
         )
     return Outcome(counted=True, sentence=f"Approved: at most {dollars(order.worst_cost)}.")
 
@@ -158,8 +146,14 @@ def expire_approvals(*, now: datetime) -> int:
     return expired
 
 
-def _cut(order: Order, most: Decimal) -> str:
+def _not_as_shown(order: Order, shown: str | None) -> str:
+    return NOT_AS_SHOWN if shown is not None and shown != digest_of(order) else ""
+
+
+def _cut(order: Order, most: Decimal | None) -> str:
     """Make a purchase smaller, to cost at most so many dollars; returns why it cannot be."""
+    if most is None or most == order.worst_cost:
+        return ""
     if order.side == Side.SELL:
         return "A sale cannot be cut: decline it, and close less by hand."
     if not most.is_finite() or not 0 < most < order.worst_cost:

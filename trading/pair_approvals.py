@@ -10,11 +10,11 @@ from django.db import transaction
 from accounts.models import User
 from risk import stops
 from risk.models import RiskState
-from trading import orders, pair_gathering, pair_trades, purses
+from trading import consent, pair_gathering, pair_trades, purses
 from trading.domain.answers import Outcome
 from trading.domain.order_state import OrderState
 from trading.domain.pair_state import PairState, Role
-from trading.models import Approval, Order, PairTrade
+from trading.models import Order, PairTrade
 from trading.pair_orders import SEND_FIRST
 from trading.pair_views import bounds_of, one_sided, server_is_full
 from venues.money import ZERO
@@ -40,18 +40,14 @@ def approve(*, trade_id: UUID, by: User, now: datetime, note: str = "") -> Outco
             pair_trades.give_up(trade, waiting, why, by=by.username, now=now)
             return Outcome(counted=False, sentence=f"Nothing was sent. {why}")
         for order in waiting:
-            Approval.objects.create(
-                order=order, answer=Approval.Answer.APPROVED, by=by, note=note, at=now
-            )
-            orders.reserve(order, immediate_cost=_in_flight(trade, order), now=now)
-            order.send_by = now + SEND_FIRST
-            orders.move(
+            consent.keep(
                 order,
-                OrderState.RESERVED,
-                sentence=f"Approved by {by.username} with its pair.",
-                by=by.username,
+                by=by,
+                note=note,
+                within=SEND_FIRST,
+                immediate_cost=_in_flight(trade, order),
+                with_what=" with its pair",
                 now=now,
-                save=["send_by"],
             )
         why = f"Approved by {by.username}."
         pair_trades.move(trade, PairState.PLANNED, why, by=by.username, now=now)
