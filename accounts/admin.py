@@ -1,13 +1,18 @@
 """Users in the admin, and the read-only table that the other apps build on."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.models import User
+from accounts import invitations
+from accounts.models import Invitation, User
 
 admin.site.unregister(Group)
 
@@ -30,3 +35,23 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # not g
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnly):
+    """Who was invited; adding one shows its link, this once."""
+
+    list_display = ["made_at", "note", "by", "expires_at", "used_at", "used_by"]
+    list_select_related = ["used_by"]
+    ordering = ["-made_at"]
+    fields = ["note"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.add_invitation")
+
+    def save_model(self, request: HttpRequest, obj: Invitation, form: Any, change: bool) -> None:
+        by = request.user.get_username()
+        row, token = invitations.invite(by=by, note=obj.note, now=timezone.now())
+        obj.pk = row.pk
+        link = request.build_absolute_uri(reverse("invitation", args=[token]))
+        self.message_user(request, f"Send this link to one person; it is shown this once: {link}")

@@ -1,6 +1,8 @@
 """Who trades: users, their accounts, and the sealed keys to real venues."""
 
 import uuid
+from datetime import datetime
+from decimal import Decimal
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
@@ -11,6 +13,48 @@ from django.utils import timezone
 
 class User(AbstractUser):
     """A person. Later identity fields have their place here, which is why it is our own model."""
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def open(self, *, now: datetime) -> "InvitationQuerySet":
+        return self.filter(used_at__isnull=True, expires_at__gt=now)
+
+
+class Invitation(models.Model):
+    """A link that lets one person join; written by `accounts.invitations` alone."""
+
+    token_hash = models.CharField(max_length=64, unique=True)
+    by = models.CharField(max_length=150)
+    note = models.CharField(max_length=200, default="", blank=True, help_text="for whom it is")
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    used_by = models.OneToOneField(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT
+    )
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(used_at__isnull=True, used_by__isnull=True)
+                | Q(used_at__isnull=False, used_by__isnull=False),
+                name="invitation_used_by_whom_and_when",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.note or f"invitation of {self.made_at:%Y-%m-%d}"
+
+
+class AccountQuerySet(models.QuerySet["Account"]):
+    def answerable_by(self, user: User) -> "AccountQuerySet":
+        """Return accounts whose orders this person may approve: own, named for, or all of them."""
+        if user.has_perm("accounts.answer_for_all"):
+            return self.all()
+        named = Account.approvers.through.objects.filter(user=user).values("account")
+        return self.filter(Q(owner=user) | Q(pk__in=named))
 
 
 class Account(models.Model):
@@ -32,9 +76,46 @@ class Account(models.Model):
     )
     starting_balance = models.DecimalField(max_digits=20, decimal_places=6)
     preset = models.CharField(max_length=20, default="default")
+    approvers = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        blank=True,
+        related_name="approves",
+        help_text="They may answer for this account too, with a factor of their own.",
+    )
+    auto_below = models.DecimalField(
+        max_digits=20,
+        decimal_places=2,
+        default=0,
+        help_text="Orders that cost less, USD, need no answer. 0: each one asks.",
+    )
+    auto_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="who gave that standing answer, with a fresh factor",
+    )
+    auto_at = models.DateTimeField(null=True, blank=True)
+    second_above = models.DecimalField(
+        max_digits=20,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="Orders that cost more, USD, need two different people. Empty: never.",
+    )
+    drift_band = models.DecimalField(
+        max_digits=6,
+        decimal_places=4,
+        default=Decimal("0.02"),
+        help_text="USD a share the ask may rise over what was shown before it asks again.",
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
+    objects = AccountQuerySet.as_manager()
+
     class Meta:
+        permissions = [("answer_for_all", "Can answer orders of all accounts")]
         constraints = [
             models.UniqueConstraint(fields=["owner", "name"], name="account_name_unique_per_owner"),
             models.CheckConstraint(
@@ -46,6 +127,15 @@ class Account(models.Model):
             models.CheckConstraint(
                 condition=Q(rehearsal=False) | Q(mode="PAPER"),
                 name="account_rehearses_on_paper_only",
+            ),
+            models.CheckConstraint(
+                condition=Q(auto_below__gte=0, drift_band__gte=0)
+                & (Q(second_above__isnull=True) | Q(second_above__gte=0)),
+                name="account_asks_from_an_amount",
+            ),
+            models.CheckConstraint(
+                condition=Q(auto_below=0) | Q(auto_by__isnull=False, auto_at__isnull=False),
+                name="account_standing_answer_is_somebodys",
             ),
         ]
 

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from unfold.admin import ModelAdmin
 
 from accounts.admin import ReadOnly
 from markets import clock
-from risk.domain.breakers import BreakerKind
 from risk.models import (
     BreakerTrip,
     KillSwitch,
@@ -19,7 +19,7 @@ from risk.models import (
     RiskProfile,
     RiskState,
 )
-from risk.services import NothingToReset, reset_breaker, start_again, stop
+from risk.services import start_again, stop
 
 
 @admin.register(RiskProfile)
@@ -105,24 +105,14 @@ class BreakerTripAdmin(ReadOnly):
     list_select_related = ["account"]
     actions = ["reset"]
 
-    @admin.action(description="Reset these breakers")
-    def reset(self, request: HttpRequest, chosen: QuerySet[BreakerTrip]) -> None:
-        done = 0
-        for trip in chosen:
-            try:
-                reset_breaker(
-                    account_id=trip.account_id,
-                    kind=BreakerKind(trip.kind),
-                    by=request.user.get_username(),
-                    why="admin",
-                    now=clock.now(),
-                )
-                done += 1
-            except NothingToReset:
-                continue
-        rest = chosen.count() - done
-        level = messages.SUCCESS if done else messages.WARNING
-        self.message_user(request, f"Reset {done}; {rest} were not open any more.", level)
+    @admin.action(description="Reset this breaker…")
+    def reset(self, request: HttpRequest, chosen: QuerySet[BreakerTrip]) -> HttpResponse | None:
+        """Lead to the page that says what a reset allows, and asks why."""
+        trip = chosen.first()
+        if trip is None or chosen.count() != 1:
+            self.message_user(request, "Choose one breaker: each reset has a reason of its own.")
+            return None
+        return redirect("reset", trip.account_id, trip.kind.lower())
 
 
 @admin.register(KillSwitch)

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from unfold.admin import ModelAdmin
 
 from accounts.admin import ReadOnly
@@ -91,12 +94,6 @@ class DecisionAdmin(ReadOnly):
     list_select_related = ["account", "outcome__market"]
 
 
-def _approve(order: Order, by: User) -> Outcome:
-    """Approve an order as this list shows it."""
-    shown = approvals.digest_of(order)
-    return approvals.approve_and_send(order_id=order.pk, by=by, now=clock.now(), shown=shown)
-
-
 def _decline(order: Order, by: User) -> Outcome:
     return approvals.decline(order_id=order.pk, by=by, now=clock.now())
 
@@ -109,9 +106,11 @@ class OrderAdmin(ReadOnly):
     list_select_related = ["account", "outcome__market"]
     actions = ["approve", "decline", "cancel", "never_arrived", "is_over"]
 
-    @admin.action(description="Approve these orders")
-    def approve(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
-        self._answer(request, chosen, _approve, "Approved")
+    @admin.action(description="Approve these orders…")
+    def approve(self, request: HttpRequest, chosen: QuerySet[Order]) -> HttpResponse:
+        """Lead to the page that shows them with their sum, and asks for a factor."""
+        named = urlencode([("order", order.pk) for order in chosen])
+        return redirect(f"{reverse('approvals-several')}?{named}")
 
     @admin.action(description="Decline these orders")
     def decline(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:

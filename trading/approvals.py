@@ -4,16 +4,19 @@ The first answer wins; the second tap sees the first one's outcome.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
-from accounts.models import User
+from accounts.models import Account, User
 from notifications.services import record
-from trading import consent, orders, pair_approvals, portfolio, sending
+from trading import asks, consent, orders, pair_approvals, portfolio, sending
+from trading.consent import NOT_AS_SHOWN, Yes
 from trading.domain.answers import Outcome
 from trading.domain.entries import decide_entries, worst_cost
 from trading.domain.exits import decide_exit
@@ -24,11 +27,7 @@ from venues.money import CENT, ZERO
 from venues.polymarket.fees import worst_cost_per_share
 from venues.types import Side
 from venues.words import dollars
-
-NOT_AS_SHOWN = (
-    "What you saw is not what would be sent any more. Nothing was sent. Read the new figures, "
-    "approve again."
-)
+from venues.words import price as cents
 
 
 def digest_of(order: Order) -> str:
@@ -50,16 +49,10 @@ def digest_of(order: Order) -> str:
 
 
 def approve_and_send(
-    *,
-    order_id: UUID,
-    by: User,
-    now: datetime,
-    shown: str,
-    note: str = "",
-    most: Decimal | None = None,
+    *, order_id: UUID, yes: Yes, now: datetime, most: Decimal | None = None
 ) -> Outcome:
-    """Approve an order as it was shown, and send it: what the pages and the admin do."""
-    outcome = approve(order_id=order_id, by=by, now=now, note=note, shown=shown, most=most)
+    """Approve an order as it was shown, and send it: what pages, admin and API do."""
+    outcome = approve(order_id=order_id, yes=yes, now=now, most=most)
     # A pair is sent by whoever then drives its second leg.
     alone = Order.objects.filter(pk=order_id, pair_trade__isnull=True)
     if outcome.counted and alone.exists():
@@ -70,20 +63,18 @@ def approve_and_send(
 def approve(
     *,
     order_id: UUID,
-    by: User,
+    yes: Yes,
     now: datetime,
-    note: str = "",
-    shown: str | None = None,
     most: Decimal | None = None,
 ) -> Outcome:
     """Approve an order, if everything that was shown still holds. Nothing is sent here.
 
-    `shown` is the digest of what the person saw; `most` cuts a purchase to fewer dollars. A leg of
-    a pair is approved with its pair, and never alone.
+    `most` cuts a purchase to fewer dollars. A leg of a pair is approved with its pair, never alone.
     """
     pair = Order.objects.values_list("pair_trade_id", flat=True).get(pk=order_id)
     if pair is not None:
-        return pair_approvals.approve(trade_id=pair, by=by, now=now, note=note)
+        return pair_approvals.approve(trade_id=pair, yes=yes, now=now)
+    price = _price_now(order_id)  # no network inside the transaction
     with transaction.atomic():
         orders.lock_accounts([order_id])
         order = _waiting(order_id)
@@ -92,25 +83,46 @@ def approve(
         if now >= order.expires_at:
             _expire(order, now=now)
             return Outcome(counted=False, sentence="It expired; nothing was sent or reserved.")
-        why = _not_as_shown(order, shown) or _cut(order, most)
+        why = (
+            consent.refused(order.account, yes, now=now)
+            or (NOT_AS_SHOWN if yes.digest != digest_of(order) else "")
+            or _drifted(order, yes, price)
+            or _cut(order, most)
+            or consent.needs_second(order, yes, cost=order.worst_cost, now=now)
+        )
         if why:
             return Outcome(counted=False, sentence=why)
-        stale, immediate_cost = _asked_again(order, now=now)
+        stale, immediate_cost = _asked_again(order, price, now=now)
         if stale:
             orders.move(
-                order, OrderState.DENIED, sentence=stale, reason=stale, by=by.username, now=now
+                order, OrderState.DENIED, sentence=stale, reason=stale, by=yes.by.username, now=now
             )
             return Outcome(counted=False, sentence=f"Nothing was sent. {stale}")
-        consent.keep(
-            order,
-            by=by,
-            note=note,
-            within=SEND_WITHIN,
-            immediate_cost=immediate_cost,
-            digest=shown or "",
-            now=now,
-        )
+        consent.keep(order, yes=yes, within=SEND_WITHIN, immediate_cost=immediate_cost, now=now)
     return Outcome(counted=True, sentence=f"Approved: at most {dollars(order.worst_cost)}.")
+
+
+def answer_by_rule(order_ids: Sequence[UUID], *, now: datetime) -> int:
+    """Say yes for accounts whose owner gave a standing one for orders under an amount."""
+    waiting = Order.objects.filter(
+        pk__in=order_ids,
+        state=OrderState.AWAITING_APPROVAL,
+        pair_trade__isnull=True,
+        worst_cost__lt=F("account__auto_below"),
+    ).select_related("account__auto_by", "outcome")
+    done = 0
+    for order in waiting:
+        account = order.account
+        assert account.auto_by is not None  # a constraint
+        yes = Yes(
+            by=account.auto_by,
+            digest=digest_of(order),
+            note=f"below {dollars(account.auto_below)}, as {account.auto_by} set "
+            f"on {account.auto_at:%-d %b %Y}",
+            standing=True,
+        )
+        done += approve(order_id=order.pk, yes=yes, now=now).counted
+    return done
 
 
 def decline(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outcome:
@@ -123,8 +135,11 @@ def decline(*, order_id: UUID, by: User, now: datetime, note: str = "") -> Outco
         order = _waiting(order_id)
         if order is None:
             return _too_late(order_id)
-        Approval.objects.create(
-            order=order, answer=Approval.Answer.DECLINED, by=by, note=note, at=now
+        if not Account.objects.answerable_by(by).filter(pk=order.account_id).exists():
+            return Outcome(counted=False, sentence="You may not answer for this account.")
+        Approval.objects.update_or_create(
+            order=order,
+            defaults={"answer": Approval.Answer.DECLINED, "by": by, "note": note, "at": now},
         )
         why = f"Declined by {by.username}" + (f": {note}" if note else ".")
         orders.move(order, OrderState.DENIED, sentence=why, reason=why, by=by.username, now=now)
@@ -146,8 +161,20 @@ def expire_approvals(*, now: datetime) -> int:
     return expired
 
 
-def _not_as_shown(order: Order, shown: str | None) -> str:
-    return NOT_AS_SHOWN if shown is not None and shown != digest_of(order) else ""
+def _price_now(order_id: UUID) -> Decimal | None:
+    order = Order.objects.select_related("outcome__market").get(pk=order_id)
+    return asks.price_now(order.outcome, Side(order.side)).price
+
+
+def _drifted(order: Order, yes: Yes, price: Decimal | None) -> str:
+    """Return what to say where the price left the band around the one that was shown."""
+    if yes.seen is None or price is None or abs(price - yes.seen) <= order.account.drift_band:
+        return ""
+    what = "ask" if order.side == Side.BUY else "bid"
+    return (
+        f"The {what} went from {cents(yes.seen)} to {cents(price)} while you were reading. "
+        "Nothing was sent. Read the new figures, approve again."
+    )
 
 
 def _cut(order: Order, most: Decimal | None) -> str:
@@ -176,7 +203,7 @@ def _cut(order: Order, most: Decimal | None) -> str:
 def _waiting(order_id: UUID) -> Order | None:
     return (
         Order.objects.select_for_update(of=("self",))
-        .select_related("decision", "outcome__market")
+        .select_related("account", "decision", "outcome__market")
         .filter(pk=order_id, state=OrderState.AWAITING_APPROVAL)
         .first()
     )
@@ -208,7 +235,7 @@ def _expire(order: Order, *, now: datetime) -> None:
     )
 
 
-def _asked_again(order: Order, *, now: datetime) -> tuple[str, Decimal]:
+def _asked_again(order: Order, price: Decimal | None, *, now: datetime) -> tuple[str, Decimal]:
     """Ask every check again with fresh facts; the wait for a person does not count as age.
 
     Returns why the order is stale, or nothing, and what it will cost at once in fee and spread.
@@ -221,8 +248,7 @@ def _asked_again(order: Order, *, now: datetime) -> tuple[str, Decimal]:
     )
     if not gathered.situations:
         return "This account does not follow the whale any more.", ZERO
-    latest = order.outcome.last_price or gathered.chance.ask
-    chance = replace(gathered.chance, at=now, ask=latest)
+    chance = replace(gathered.chance, at=now, ask=price or gathered.chance.ask)
     situation = gathered.situations[0]
     if chance.side is Side.SELL:
         answer = decide_exit(chance, situation)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from trading import portfolio, proposals
+from trading import approvals, portfolio, proposals
 from trading.domain.entries import decide_entries
 from trading.domain.exits import decide_exit
 from venues.types import Side
@@ -31,12 +31,15 @@ def copy_signal(
             answers = decide_entries(gathered.chance, gathered.situations, now=now)
         else:
             answers = [decide_exit(gathered.chance, each) for each in gathered.situations]
-        return proposals.store(
+        made = proposals.store(
             gathered=gathered,
             answers=answers,
             everybody=account_ids is None,
             now=now,
         )
+    if any(row["auto_below"] for row in gathered.rows.values()):
+        approvals.answer_by_rule(made, now=now)
+    return made
 
 
 def undecided(*, now: datetime) -> list[int]:

@@ -1,5 +1,6 @@
 """A person answers a pair trade that asked: both legs, and what closes them, at once."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -7,10 +8,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from accounts.models import User
+from accounts.models import Account, User
 from risk import stops
 from risk.models import RiskState
 from trading import consent, pair_gathering, pair_trades, purses
+from trading.consent import NOT_AS_SHOWN, Yes
 from trading.domain.answers import Outcome
 from trading.domain.order_state import OrderState
 from trading.domain.pair_state import PairState, Role
@@ -24,7 +26,21 @@ SEEN_WITHIN = timedelta(seconds=3)  # that an opportunity was seen, for a person
 BOTH = (Role.FIRST, Role.HEDGE)  # whose money is held from the beginning
 
 
-def approve(*, trade_id: UUID, by: User, now: datetime, note: str = "") -> Outcome:
+def digest_of(trade: PairTrade) -> str:
+    """Return what names all that a person is shown of a waiting pair's money."""
+    legs = sorted(
+        (each.role, each.venue, each.limit_price, each.shares, each.worst_cost)
+        for each in trade.orders.filter(role__in=BOTH)
+    )
+    facts = [trade.pk, trade.mode, trade.pair.rules_hash, *(part for leg in legs for part in leg)]
+    return hashlib.sha256("|".join(_plain(each) for each in facts).encode()).hexdigest()
+
+
+def _plain(fact: object) -> str:
+    return f"{fact.normalize():f}" if isinstance(fact, Decimal) else str(fact)
+
+
+def approve(*, trade_id: UUID, yes: Yes, now: datetime) -> Outcome:
     """Approve both legs of a waiting trade, and what closes them within the bounds shown.
 
     The prices are asked again before the first leg is sent: its limit holds.
@@ -35,22 +51,30 @@ def approve(*, trade_id: UUID, by: User, now: datetime, note: str = "") -> Outco
             return _too_late(trade)
         waiting = _waiting(trade)
         needed = sum((each.worst_cost for each in waiting), ZERO)
+        why = consent.refused(trade.account, yes, now=now) or (
+            NOT_AS_SHOWN if yes.digest != digest_of(trade) else ""
+        )
+        if why:
+            return Outcome(counted=False, sentence=why)
         why = _stale(trade, waiting, needed, now=now)
         if why:
-            pair_trades.give_up(trade, waiting, why, by=by.username, now=now)
+            pair_trades.give_up(trade, waiting, why, by=yes.by.username, now=now)
             return Outcome(counted=False, sentence=f"Nothing was sent. {why}")
+        first = next(each for each in waiting if each.role == Role.FIRST)
+        why = consent.needs_second(first, yes, cost=needed, now=now)
+        if why:
+            return Outcome(counted=False, sentence=why)
         for order in waiting:
             consent.keep(
                 order,
-                by=by,
-                note=note,
+                yes=yes,
                 within=SEND_FIRST,
                 immediate_cost=_in_flight(trade, order),
                 with_what=" with its pair",
                 now=now,
             )
-        why = f"Approved by {by.username}."
-        pair_trades.move(trade, PairState.PLANNED, why, by=by.username, now=now)
+        why = f"Approved by {yes.by.username}."
+        pair_trades.move(trade, PairState.PLANNED, why, by=yes.by.username, now=now)
     return Outcome(counted=True, sentence=f"Approved: at most {dollars(needed)}.")
 
 
@@ -60,6 +84,8 @@ def decline(*, trade_id: UUID, by: User, now: datetime, note: str = "") -> Outco
         trade = pair_trades.lock(trade_id)
         if trade.state != PairState.AWAITING_APPROVAL:
             return _too_late(trade)
+        if not Account.objects.answerable_by(by).filter(pk=trade.account_id).exists():
+            return Outcome(counted=False, sentence="You may not answer for this account.")
         why = f"Declined by {by.username}" + (f": {note}" if note else ".")
         pair_trades.give_up(trade, _waiting(trade), why, by=by.username, now=now)
     return Outcome(counted=True, sentence=why)

@@ -36,7 +36,7 @@ LOCK = f"""
 SELECT rs.account_id, rs.cash, rs.reserved, rs.committed, rs.consecutive_losses, rs.high_water,
        rs.equity, rs.day, rs.day_equity, rs.day_realised, rs.day_forgiven, rs.day_copies,
        rs.hour, rs.hour_equity, rs.hour_realised, rs.hour_forgiven,
-       a.mode, a.rehearsal, f.paused, f.copy_exits, f.size_factor, f.max_trade,
+       a.mode, a.rehearsal, a.auto_below, f.paused, f.copy_exits, f.size_factor, f.max_trade,
        f.max_price_drift AS follow_drift, f.min_whale_quality AS follow_quality,
        CASE WHEN a.mode <> 'PAPER' AND EXISTS (
               SELECT FROM risk_purse pu

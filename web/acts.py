@@ -1,5 +1,7 @@
 """Acts that cost money or add risk: each is a page that says what will happen, then one POST."""
 
+import hashlib
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from uuid import UUID, uuid4
 
@@ -9,14 +11,17 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
+from accounts import factors
 from accounts.models import Account
 from markets import clock
 from risk.domain.breakers import BreakerKind
+from risk.models import BreakerTrip
 from risk.services import NothingToReset, reset_breaker
 from trading import closing, sending
 from trading.models import Position
 from web import queries
-from web.views import account_of, page_of
+from web.proofs import factor_for
+from web.views import account_of, page_about, page_of, user_of
 
 LONGEST = 400  # characters of a reason
 
@@ -81,13 +86,18 @@ def _cents(text: str) -> Decimal | None:
 @require_http_methods(["GET", "POST"])
 def reset(request: HttpRequest, account_id: UUID, kind: str) -> HttpResponse:
     """Reset an open breaker, with a reason that is kept."""
-    context = page_of(request, account_id, title="Reset a breaker")
-    account = context["account"]
+    account = get_object_or_404(Account.objects.answerable_by(user_of(request)), pk=account_id)
+    context = page_about(request, account, title="Reset a breaker")
     if kind.upper() not in set(BreakerKind):
         raise Http404(kind)
     found = BreakerKind(kind.upper())
     why = request.POST.get("why", "").strip()[:LONGEST]
-    if request.method == "POST" and why:
+    trips = [
+        trip for trip in queries.open_trips(account, now=context["now"]) if trip.kind == found.value
+    ]
+    digest = _digest_of(account, found, trips)
+    unproved = _unproved(request, account, digest) if request.method == "POST" and why else ""
+    if request.method == "POST" and why and not unproved:
         try:
             reset_breaker(
                 account_id=account.pk,
@@ -100,10 +110,28 @@ def reset(request: HttpRequest, account_id: UUID, kind: str) -> HttpResponse:
         except NothingToReset as problem:
             messages.info(request, str(problem))
         return redirect("breakers", account.pk)
-    trips = queries.open_trips(account, now=context["now"])
     context |= {
         "kind": kind,
-        "trips": [trip for trip in trips if trip.kind == found.value],
-        "asked": request.method == "POST",
+        "trips": trips,
+        "problem": unproved or ("Say why: it is kept with the reset." if request.POST else ""),
+        "why": why,
+        "factor": factor_for(request, account, digest=digest),
     }
     return render(request, "web/reset.html", context)
+
+
+def _digest_of(account: Account, kind: BreakerKind, trips: Sequence[BreakerTrip]) -> str:
+    facts = "|".join(f"{trip.pk}:{trip.measured}:{trip.limit}" for trip in trips)
+    return hashlib.sha256(f"reset|{account.pk}|{kind}|{facts}".encode()).hexdigest()
+
+
+def _unproved(request: HttpRequest, account: Account, digest: str) -> str:
+    """Return why this act on real money may not be done by whoever posted it."""
+    if account.is_paper:
+        return ""
+    user = user_of(request)
+    try:
+        factors.prove(request, user, digests=[digest], given=request.POST, now=clock.now())
+    except factors.NotProved as why:
+        return str(why)
+    return ""

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.http import HttpRequest
 
+from accounts.models import Account, User
 from markets import clock
 from markets.models import Feed
 from trading.domain.order_state import OrderState
@@ -15,11 +16,15 @@ def server(request: HttpRequest) -> dict[str, object]:
     wait for this person.
     """
     feed = clock.current_feed()
-    waiting = Order.objects.filter(
-        state=OrderState.AWAITING_APPROVAL, account__owner_id=request.user.pk
-    ).exclude(role=Role.HEDGE)  # a pair asks once
     return {
-        "to_approve": waiting.count() if request.user.pk else 0,
+        "to_approve": _waiting(request.user) if isinstance(request.user, User) else 0,
         "sandbox": feed is not None and feed.kind == Feed.Kind.SANDBOX,
         "live_trading": settings.LIVE_TRADING,
     }
+
+
+def _waiting(user: User) -> int:
+    waiting = Order.objects.filter(
+        state=OrderState.AWAITING_APPROVAL, account__in=Account.objects.answerable_by(user)
+    )
+    return waiting.exclude(role=Role.HEDGE).count()  # a pair asks once

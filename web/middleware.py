@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from accounts.factors import ways
+from accounts.models import User
 
 
 def policies(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
@@ -19,5 +25,24 @@ def policies(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
         if not request.path.startswith("/static/"):
             response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+    return middleware
+
+
+def staff_factor(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
+    """Let staff into the admin with an enrolled second factor, where the server asks for one."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        user = getattr(request, "user", None)
+        if (
+            settings.ADMIN_NEEDS_FACTOR
+            and request.path.startswith("/admin/")
+            and isinstance(user, User)
+            and user.is_staff
+            and not ways(user)
+        ):
+            messages.warning(request, "The admin asks for a second factor: add one here first.")
+            return redirect("mfa_index")
+        return get_response(request)
 
     return middleware

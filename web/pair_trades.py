@@ -1,6 +1,6 @@
 """What became of pair trades: both legs on one clock, and a person's word on them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -10,13 +10,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.models import Account, User
+from accounts import factors
+from accounts.models import Account
 from markets import clock
 from trading import pair_approvals, pair_settlement, pair_trades, pair_views
+from trading.consent import Yes
 from trading.domain.pair_state import OPEN, PairState
 from trading.models import PairTrade
 from venues.words import duration
-from web.views import account_of, page_of, paged
+from web.proofs import factor_for
+from web.views import page_about, page_of, paged, user_of
 
 LONGEST = 4_000  # characters of a note
 PARTS = {
@@ -48,7 +51,7 @@ def trades(request: HttpRequest, account_id: UUID) -> HttpResponse:
 @require_GET
 def trade(request: HttpRequest, account_id: UUID, trade_id: UUID) -> HttpResponse:
     """Show both legs of a trade on one clock, and what it came to."""
-    context = page_of(request, account_id, title="Pair trade")
+    context = page_about(request, _account(request, account_id), title="Pair trade")
     row = _trade(context["account"], trade_id)
     now = clock.database_now()
     one, other = (pair_settlement.traded(row, first=first) for first in (True, False))
@@ -76,6 +79,12 @@ def trade(request: HttpRequest, account_id: UUID, trade_id: UUID) -> HttpRespons
         ],
         "leg_risk": row.figures["leg_risk"],
     }
+    if row.state == PairState.AWAITING_APPROVAL:
+        digest = pair_approvals.digest_of(row)
+        context |= {
+            "digest": digest,
+            "factor": factor_for(request, context["account"], digest=digest),
+        }
     return render(request, "web/pair_trade.html", context)
 
 
@@ -83,18 +92,19 @@ def trade(request: HttpRequest, account_id: UUID, trade_id: UUID) -> HttpRespons
 @require_POST
 def answer(request: HttpRequest, account_id: UUID, trade_id: UUID) -> HttpResponse:
     """Approve or decline a waiting trade, or take over one that evidence could not settle."""
-    account = account_of(request, account_id)
-    assert isinstance(request.user, User)
+    account, user = _account(request, account_id), user_of(request)
     row, now = _trade(account, trade_id), clock.database_now()
     note = request.POST.get("note", "").strip()[:LONGEST]
     if "approve" in request.POST:
-        said = pair_approvals.approve(trade_id=row.pk, by=request.user, note=note, now=now).sentence
+        said = _approve(request, row, note=note, now=now)
     elif "decline" in request.POST:
-        said = pair_approvals.decline(trade_id=row.pk, by=request.user, note=note, now=now).sentence
+        said = pair_approvals.decline(trade_id=row.pk, by=user, note=note, now=now).sentence
+    elif account.owner_id != user.pk:
+        said = "Only its owner takes a trade over."
     elif not note:
         said = "Say what you saw at both venues: it is kept with the trade."
     else:
-        by = request.user.get_username()
+        by = user.username
         counted = pair_trades.settle_by_hand(trade_id=row.pk, by=by, note=note, now=now)
         said = (
             "Taken over. What is open is an ordinary position now."
@@ -103,6 +113,22 @@ def answer(request: HttpRequest, account_id: UUID, trade_id: UUID) -> HttpRespon
         )
     messages.info(request, said)
     return redirect("pair-trade", account.pk, row.pk)
+
+
+def _approve(request: HttpRequest, trade: PairTrade, *, note: str, now: datetime) -> str:
+    shown, user, proof = request.POST.get("shown", ""), user_of(request), None
+    if not trade.account.is_paper and trade.state == PairState.AWAITING_APPROVAL:
+        try:
+            proof = factors.prove(request, user, digests=[shown], given=request.POST, now=now)
+        except factors.NotProved as why:
+            return str(why)
+    yes = Yes(by=user, digest=shown, note=note, proof=proof)
+    return pair_approvals.approve(trade_id=trade.pk, yes=yes, now=now).sentence
+
+
+def _account(request: HttpRequest, account_id: UUID) -> Account:
+    """Return an account whose trades this person may answer: approvers see what they decide."""
+    return get_object_or_404(Account.objects.answerable_by(user_of(request)), pk=account_id)
 
 
 def _trade(account: Account, trade_id: UUID) -> PairTrade:

@@ -1,10 +1,10 @@
 """URLs of the pages. The account is in the URL, never in the session."""
 
-from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.urls import include, path
 
 from web import (
     acts,
+    approval_rules,
     approvals,
     dossiers,
     kalshi,
@@ -13,6 +13,7 @@ from web import (
     opportunities,
     pair_settings,
     pair_trades,
+    sign_in,
     views,
     whales,
 )
@@ -21,12 +22,15 @@ account = "a/<uuid:account_id>/"
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("login/", LoginView.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("invitation/<str:token>/", sign_in.invitation, name="invitation"),
+    path("", include("allauth.account.urls")),
+    path("security/", include("allauth.mfa.urls")),
+    path("security/devices/", include("allauth.usersessions.urls")),
     path("start/", views.start, name="start"),
     path("help/<slug:word>/", views.explain, name="explain"),
     path("live/", live.stream, name="live"),
     path("approvals/", approvals.inbox, name="approvals"),
+    path("approvals/several/", approvals.several, name="approvals-several"),
     path("approvals/<uuid:order_id>/", approvals.review, name="approval"),
     path("real/", keys.open_real, name="open-real"),
     path(account + "whales/", whales.whales, name="whales"),
@@ -60,6 +64,7 @@ urlpatterns = [
     path(account + "positions/", views.positions, name="positions"),
     path(account + "positions/<uuid:position_id>/close/", acts.close, name="close"),
     path(account + "breakers/<slug:kind>/reset/", acts.reset, name="reset"),
+    path(account + "approval-rules/", approval_rules.rules, name="approval-rules"),
     path(account + "orders/", views.orders, name="orders"),
     path(account + "orders/<uuid:order_id>/", views.order, name="order"),
     path(account + "ledger/", views.ledger, name="ledger"),

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 
-from accounts.models import Account
+from accounts.models import Account, User
 from markets import clock
 from risk.domain.reasons import Reason
 from risk.models import BreakerTrip
@@ -259,7 +259,17 @@ def _decision(account: Account, decision_id: UUID) -> Decision:
 
 def page_of(request: HttpRequest, account_id: UUID, *, title: str) -> dict[str, Any]:
     """Return what every account page opens with: the account, its mode and its feed."""
-    account = account_of(request, account_id)
+    return page_about(request, account_of(request, account_id), title=title)
+
+
+def user_of(request: HttpRequest) -> User:
+    """Return who reads this page; views behind `login_required` have somebody."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def page_about(request: HttpRequest, account: Account, *, title: str) -> dict[str, Any]:
+    """Return the same for an account that is known, whoever owns it."""
     now = clock.now()
     return {
         "title": title,

@@ -13,6 +13,7 @@ from risk.domain.breakers import BreakerKind
 from risk.models import BreakerTrip, Reservation, RiskProfile, RiskState
 from risk.services import NothingToReset, reset_breaker
 from tests.world import NOBODY, World, assert_invariants, trade
+from tests.yes import yes_to
 from trading import approvals, orders, sending, settlement
 from trading.closing import CannotClose, close_position
 from trading.domain.order_state import OrderState
@@ -124,8 +125,12 @@ def test_an_approved_rehearsal_is_sent_and_filled(rehearsal: World):
     assert RiskState.objects.get().reserved == 0
     soon = rehearsal.now + timedelta(minutes=3)
 
-    first = approvals.approve(order_id=waiting, by=rehearsal.owner, now=soon)
-    second = approvals.approve(order_id=waiting, by=rehearsal.owner, now=soon)
+    first = approvals.approve(
+        order_id=waiting, yes=yes_to(waiting, by=rehearsal.owner, now=soon), now=soon
+    )
+    second = approvals.approve(
+        order_id=waiting, yes=yes_to(waiting, by=rehearsal.owner, now=soon), now=soon
+    )
     sending.submit(order_ids=[waiting], now=soon)
 
     assert first.counted
@@ -141,7 +146,11 @@ def test_a_declined_order_is_over(rehearsal: World):
     said = approvals.decline(
         order_id=waiting, by=rehearsal.owner, note="too close", now=rehearsal.now
     )
-    late = approvals.approve(order_id=waiting, by=rehearsal.owner, now=rehearsal.now)
+    late = approvals.approve(
+        order_id=waiting,
+        yes=yes_to(waiting, by=rehearsal.owner, now=rehearsal.now),
+        now=rehearsal.now,
+    )
 
     assert said.counted
     assert not late.counted
@@ -158,7 +167,9 @@ def test_nobody_answering_ends_an_order(rehearsal: World):
     assert approvals.expire_approvals(now=late) == 0
 
     assert Order.objects.get().reason.startswith("APPROVAL_EXPIRED")
-    assert not approvals.approve(order_id=waiting, by=rehearsal.owner, now=late).counted
+    assert not approvals.approve(
+        order_id=waiting, yes=yes_to(waiting, by=rehearsal.owner, now=late), now=late
+    ).counted
     assert_invariants()
 
 
@@ -167,7 +178,9 @@ def test_an_approval_asks_everything_again(rehearsal: World):
     rehearsal.see(trade(at=rehearsal.now + timedelta(minutes=1), price="0.70", wallet=NOBODY))
 
     said = approvals.approve(
-        order_id=waiting, by=rehearsal.owner, now=rehearsal.now + timedelta(minutes=2)
+        order_id=waiting,
+        yes=yes_to(waiting, by=rehearsal.owner, now=rehearsal.now + timedelta(minutes=2)),
+        now=rehearsal.now + timedelta(minutes=2),
     )
 
     assert not said.counted
@@ -312,7 +325,11 @@ def test_a_dust_sale_of_the_whale_does_not_sell_everything(world: World):
 def test_an_approved_order_counts_its_fee_and_spread_in_flight(rehearsal: World):
     (waiting,) = rehearsal.copy(rehearsal.signal(trade(at=rehearsal.now)))
 
-    approvals.approve(order_id=waiting, by=rehearsal.owner, now=rehearsal.now)
+    approvals.approve(
+        order_id=waiting,
+        yes=yes_to(waiting, by=rehearsal.owner, now=rehearsal.now),
+        now=rehearsal.now,
+    )
 
     assert Reservation.objects.get().immediate_cost > 0
 

@@ -9,6 +9,7 @@ from django.db import connection
 
 from risk.models import RiskProfile, RiskState
 from tests.world import World, assert_invariants, trade
+from tests.yes import yes_to
 from trading import approvals, copying, sending
 from trading.models import Decision, Order
 
@@ -111,16 +112,19 @@ def test_twenty_answers_to_one_approval_have_one_winner(world: World):
     world.account.save(update_fields=["rehearsal"])
     (waiting,) = world.copy(world.signal(trade(at=world.now)))
     counted, barrier = [], threading.Barrier(10)
+    soon = world.now + timedelta(minutes=1)
+    yes = yes_to(waiting, by=world.owner, now=soon)
 
-    def act(answer):
+    def act(answer, **said):
         def run():
             barrier.wait(timeout=20)
-            said = answer(order_id=waiting, by=world.owner, now=world.now + timedelta(minutes=1))
-            counted.append(said.counted)
+            counted.append(answer(order_id=waiting, now=soon, **said).counted)
 
         return run
 
-    in_parallel([act(approvals.approve)] * 5 + [act(approvals.decline)] * 5)
+    in_parallel(
+        [act(approvals.approve, yes=yes)] * 5 + [act(approvals.decline, by=world.owner)] * 5
+    )
 
     assert counted.count(True) == 1
     assert Order.objects.get().state in ("RESERVED", "DENIED")

@@ -15,6 +15,7 @@ from sandbox.polymarket.rows import Rules
 from tests.live_world import LiveWorld, live_world
 from tests.sandbox.polymarket_world import YES
 from tests.world import assert_invariants
+from tests.yes import yes_to
 from trading import (
     approvals,
     copying,
@@ -146,7 +147,9 @@ def test_an_approval_accounts_order_waits_for_a_person_and_then_is_sent(live: Li
     made = live.copy()
     assert live.order().state == "AWAITING_APPROVAL"
     assert live.posts() == 0
-    approvals.approve(order_id=made[0], by=live.world.owner, now=live.now)
+    approvals.approve(
+        order_id=made[0], yes=yes_to(made[0], by=live.world.owner, now=live.now), now=live.now
+    )
     sending.submit(order_ids=made, now=live.now)
 
     assert live.order().state == "LIVE"
@@ -156,7 +159,9 @@ def test_an_approval_accounts_order_waits_for_a_person_and_then_is_sent(live: Li
 def test_an_approval_order_that_nobody_approved_is_never_sent(live: LiveWorld):
     Account.objects.filter(pk=live.accounts[0].pk).update(mode="APPROVAL")
     made = live.copy()
-    approvals.approve(order_id=made[0], by=live.world.owner, now=live.now)
+    approvals.approve(
+        order_id=made[0], yes=yes_to(made[0], by=live.world.owner, now=live.now), now=live.now
+    )
     Approval.objects.all().delete()
 
     sending.submit(order_ids=made, now=live.now)

@@ -17,6 +17,7 @@ from tests.chaos_pairs import run_one
 from tests.pair_live import pair_live
 from tests.venues.test_stream import until
 from tests.world import assert_invariants
+from tests.yes import yes_to
 from trading import pair_approvals, sending
 from trading.models import Approval, Order, PairTrade
 from trading.pair_books import Books
@@ -128,7 +129,11 @@ class TestApproval:
         assert not Reservation.objects.filter(account=asking.account).exists()
         assert not Order.objects.exclude(state="AWAITING_APPROVAL").exists()
 
-        answer = pair_approvals.approve(trade_id=trade.pk, by=asking.account.owner, now=asking.now)
+        answer = pair_approvals.approve(
+            trade_id=trade.pk,
+            yes=yes_to(trade, by=asking.account.owner, now=asking.now),
+            now=asking.now,
+        )
         assert answer.counted, answer.sentence
         assert sending.unsent_real(now=asking.now) == []  # whoever sends it drives its hedge
         asking.withdraw(game, "kalshi")  # the hedge finds nobody: what closes it was approved too
@@ -146,7 +151,11 @@ class TestApproval:
         asking.withdraw(game, "kalshi")
         asking.look()
 
-        answer = pair_approvals.approve(trade_id=trade.pk, by=asking.account.owner, now=asking.now)
+        answer = pair_approvals.approve(
+            trade_id=trade.pk,
+            yes=yes_to(trade, by=asking.account.owner, now=asking.now),
+            now=asking.now,
+        )
 
         assert not answer.counted
         assert "gone" in answer.sentence
@@ -171,7 +180,11 @@ class TestApproval:
                 at=asking.now,
             )
 
-        answer = pair_approvals.approve(trade_id=trade.pk, by=asking.account.owner, now=asking.now)
+        answer = pair_approvals.approve(
+            trade_id=trade.pk,
+            yes=yes_to(trade, by=asking.account.owner, now=asking.now),
+            now=asking.now,
+        )
 
         assert not answer.counted
         assert asking.trade().state == "ABORTED"

@@ -9,7 +9,6 @@ from django.urls import reverse
 from accounts.models import User
 from risk.models import BreakerTrip, RiskProfile
 from tests.web.test_approvals import running
-from tests.web.test_browser import CHROMIUM, browser, server  # noqa: F401  # they are fixtures
 from tests.world import World, assert_invariants, trade
 from trading.models import Order, Position
 
@@ -93,8 +92,7 @@ def test_a_breaker_is_reset_with_a_reason_and_no_other_way(held: World, client):
     assert page(client, held, "reset", "weekly").status_code == 404
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
-def test_closing_on_a_phone(held: World, server, browser, client):  # noqa: F811  # fixtures
+def test_closing_on_a_phone(held: World, server, browser, client):
     context = browser.new_context(viewport={"width": 390, "height": 844})
     context.add_cookies(
         [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": server}]

@@ -19,11 +19,15 @@ def staff(world: World, client):
     return client
 
 
-def act(client, model, action: str, *rows) -> str:
+def act_raw(client, model, action: str, *rows, follow: bool = False):
     meta = model._meta
     url = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
     form = {"action": action, "_selected_action": [str(row.pk) for row in rows]}
-    page = client.post(url, form, follow=True)
+    return client.post(url, form, follow=follow)
+
+
+def act(client, model, action: str, *rows) -> str:
+    page = act_raw(client, model, action, *rows, follow=True)
     return " ".join(str(message) for message in page.context["messages"])
 
 
@@ -57,10 +61,10 @@ def test_an_approval_counts_what_really_happened(world: World, staff):
     Order.objects.update(expires_at="2999-01-01T00:00Z", send_by="2999-01-01T00:00Z")
 
     first = act(staff, Order, "decline", order)
-    second = act(staff, Order, "approve", order)
+    second = act(staff, Order, "decline", order)
 
     assert first == "Declined 1 of 1."
-    assert "Approved 0 of 1" in second
+    assert "Declined 0 of 1" in second
     assert "declined this" in second
     assert Order.objects.get().state == "DENIED"
     assert_invariants()
@@ -75,7 +79,7 @@ def test_stopping_and_allowing_again(world: World, staff):
     assert not KillSwitch.objects.exists()
 
 
-def test_a_breaker_that_is_closed_is_not_reset(world: World, staff):
+def test_what_adds_risk_leads_to_the_page_that_says_so(world: World, staff):
     trip = BreakerTrip.objects.create(
         account=world.account,
         kind="DAILY",
@@ -84,8 +88,18 @@ def test_a_breaker_that_is_closed_is_not_reset(world: World, staff):
         limit=1,
         at=world.now,
     )
+    world.account.rehearsal = True
+    world.account.save()
+    world.copy(world.signal(trade(at=world.now)))
+    order = Order.objects.get()
 
-    assert act(staff, BreakerTrip, "reset", trip) == "Reset 0; 1 were not open any more."
+    reset = act_raw(staff, BreakerTrip, "reset", trip)
+    approve = act_raw(staff, Order, "approve", order)
+
+    assert reset.url == reverse("reset", args=[world.account.pk, "daily"])
+    assert approve.url == f"{reverse('approvals-several')}?order={order.pk}"
+    assert staff.get(reset.url).status_code == 200
+    assert str(order.pk) in staff.get(approve.url).content.decode()
 
 
 def test_a_position_is_closed_through_an_order(world: World, staff):

@@ -12,6 +12,7 @@ from risk.models import PairProfile, RiskProfile
 from tests.chaos_pairs import fresh_game
 from tests.pair_live import pair_live
 from tests.world import World, assert_invariants
+from trading import pair_approvals
 from trading.models import Decision, PairTrade
 
 
@@ -145,7 +146,10 @@ def test_a_rehearsal_waits_for_a_person_and_is_declined_or_approved(live, client
     live.watch.drive()
     assert live.trade().state == "AWAITING_APPROVAL"
 
-    said = post(client, live, "pair-answer", trade.pk, approve="1")
+    said = post(client, live, "pair-answer", trade.pk, approve="1", shown="another page")
+    assert "not what would be sent" in said.content.decode()
+    shown = pair_approvals.digest_of(trade)
+    said = post(client, live, "pair-answer", trade.pk, approve="1", shown=shown)
     assert "Approved: at most" in said.content.decode()
     live.make_gap(game)
     live.drive(until=lambda: live.trade().state == "HEDGED")

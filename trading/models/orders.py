@@ -187,6 +187,7 @@ class Approval(models.Model):
     class Answer(models.TextChoices):
         APPROVED = "APPROVED"
         DECLINED = "DECLINED"
+        ONCE = "ONCE"  # one yes of two
 
     order = models.OneToOneField(Order, on_delete=models.PROTECT, related_name="approval")
     answer = models.CharField(max_length=8, choices=Answer.choices)
@@ -194,6 +195,17 @@ class Approval(models.Model):
     note = models.TextField(default="", blank=True)
     digest = models.CharField(
         max_length=64, default="", blank=True, help_text="of what the person was shown"
+    )
+    way = models.CharField(
+        max_length=8, default="", blank=True, help_text="the fresh factor that came with it"
+    )
+    first = models.ForeignKey(
+        "accounts.User",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="who had said yes before, where two must",
     )
     at = models.DateTimeField()
 

@@ -1,0 +1,142 @@
+"""A fresh factor for one act: an authenticator's code or a passkey, bound to what was shown.
+
+A passkey signs a challenge made from the digest of the page. A code is spent on one digest: for
+another one it counts no more. https://www.w3.org/TR/webauthn-3/ https://www.rfc-editor.org/rfc/rfc6238
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, validate_totp_code
+from allauth.mfa.utils import decrypt
+from allauth.mfa.webauthn.internal.auth import get_credentials, get_server
+from django.core.cache import cache
+from django.http import HttpRequest
+from fido2.webauthn import AuthenticationResponse, UserVerificationRequirement
+
+from accounts.models import User
+
+FRESH = timedelta(minutes=2)  # from the proof to the act
+CODE_SECONDS = 120  # a code is remembered longer than it is accepted
+TRIES, TRIES_SECONDS = 10, 300
+NONCES = "factor.nonces"
+MOST_PAGES = 20  # open at a time with a passkey's challenge
+
+NONE_YET = (
+    "Real money asks for a passkey or an authenticator app, and you have none yet. Add one on the "
+    "Security page; what waits here keeps waiting."
+)
+NEEDED = "This asks for your passkey, or for the code of your authenticator app. Nothing was done."
+
+
+class NotProved(Exception):
+    """No fresh factor came with the act, or a wrong one. Nothing was done; try again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """That a person gave a fresh factor for what was shown, by digest."""
+
+    user_id: int
+    digests: frozenset[str]
+    at: datetime
+    way: str = field(compare=False)
+
+    def covers(self, *, user: User, digest: str, now: datetime) -> bool:
+        """Tell whether this proof is of that person, for that digest, and fresh."""
+        return (
+            self.user_id == user.pk and digest in self.digests and self.at <= now < self.at + FRESH
+        )
+
+
+def ways(user: User) -> frozenset[str]:
+    """Return the kinds of factor that a person has enrolled: totp, webauthn or none."""
+    kinds = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
+    found = Authenticator.objects.filter(user=user, type__in=kinds).values_list("type", flat=True)
+    return frozenset(found)
+
+
+def digest_of_all(digests: Iterable[str]) -> str:
+    """Return one digest for several shown together, in whatever order."""
+    return hashlib.sha256("|".join(sorted(digests)).encode()).hexdigest()
+
+
+def passkey_options(request: HttpRequest, user: User, *, digest: str) -> dict[str, Any]:
+    """Return what the browser needs to ask for a passkey; the same as long as the page lives."""
+    nonces = request.session.get(NONCES, {})
+    if digest not in nonces:
+        nonces = dict(list(nonces.items())[-MOST_PAGES + 1 :])
+        nonces[digest] = secrets.token_hex(32)
+        request.session[NONCES] = nonces
+    options, _ = _ceremony(user, digest=digest, nonce=nonces[digest])
+    return dict(options)
+
+
+def prove(
+    request: HttpRequest, user: User, *, digests: Iterable[str], given: Any, now: datetime
+) -> Proof:
+    """Check the factor that came with an act, `code` or `passkey` of `given`. Raises NotProved."""
+    shown = frozenset(digests)
+    digest = next(iter(shown)) if len(shown) == 1 else digest_of_all(shown)
+    code, passkey = str(given.get("code", "")).strip(), given.get("passkey", "")
+    if not code and not passkey:
+        raise NotProved(NEEDED if ways(user) else NONE_YET)
+    tries = _count_tries(user)
+    if code:
+        _check_code(user, code, digest=digest)
+    else:
+        _check_passkey(request, user, passkey, digest=digest)
+    cache.delete(tries)
+    return Proof(user_id=user.pk, digests=shown, at=now, way="code" if code else "passkey")
+
+
+def _count_tries(user: User) -> str:
+    """Hold up whoever guesses; counted before the check, so that many at once count too."""
+    key = f"factor.tries.{user.pk}"
+    cache.add(key, 0, timeout=TRIES_SECONDS)
+    if cache.incr(key) > TRIES:
+        raise NotProved("Too many codes were tried. Wait five minutes; nothing was done.")
+    return key
+
+
+def _check_code(user: User, code: str, *, digest: str) -> None:
+    row = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).first()
+    if row is None:
+        raise NotProved(NONE_YET)
+    if not validate_totp_code(decrypt(row.data["secret"]), code):
+        raise NotProved("This code is wrong, or 30 seconds old. Nothing was done; take the next.")
+    # Sign-in marks its codes under the same key: a code seen there is of no use here.
+    key = TOTP(row)._get_used_cache_key(code)
+    if not cache.add(key, digest, timeout=CODE_SECONDS) and cache.get(key) != digest:
+        raise NotProved("This code was used for something else. Nothing was done; take the next.")
+    row.record_usage()
+
+
+def _check_passkey(request: HttpRequest, user: User, answer: Any, *, digest: str) -> None:
+    nonce = request.session.get(NONCES, {}).get(digest)
+    if nonce is None:
+        raise NotProved("The page is not the one that asked for the passkey. Load it again.")
+    _, state = _ceremony(user, digest=digest, nonce=nonce)
+    try:
+        said = AuthenticationResponse.from_dict(
+            json.loads(answer) if isinstance(answer, str) else answer
+        )
+        get_server().authenticate_complete(state, get_credentials(user), said)
+    except (ValueError, TypeError, KeyError) as why:
+        raise NotProved("The passkey did not fit this page. Nothing was done.") from why
+
+
+def _ceremony(user: User, *, digest: str, nonce: str) -> tuple[Any, Any]:
+    challenge = hashlib.sha256(f"{nonce}|{digest}".encode()).digest()
+    options, state = get_server().authenticate_begin(
+        credentials=get_credentials(user),
+        user_verification=UserVerificationRequirement.PREFERRED,
+        challenge=challenge,
+    )
+    return options, state

@@ -1,0 +1,282 @@
+"""Real money asks for a fresh factor, bound to what was shown, wherever it is answered."""
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
+from django.core.cache import cache
+from django.urls import reverse
+
+from accounts.factors import FRESH, Proof
+from accounts.models import Account, User
+from tests.live_world import LiveWorld, live_world
+from tests.world import assert_invariants
+from tests.yes import yes_to
+from trading import approvals
+from trading.models import Approval, Order
+
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+@pytest.fixture
+def live(transactional_db, client):
+    with live_world(datetime.now(UTC).replace(microsecond=0)) as made:
+        cache.clear()
+        Account.objects.filter(pk=made.accounts[0].pk).update(mode="APPROVAL")
+        made.copy()
+        client.force_login(made.world.owner)
+        yield made
+
+
+@pytest.fixture
+def order(live: LiveWorld) -> Order:
+    return Order.objects.get()
+
+
+def code() -> str:
+    """Return the authenticator's code, waiting where it is about to change."""
+    if time.time() % 30 > 28:
+        time.sleep(2.1)
+    return format_hotp_value(hotp_value(SECRET, int(time.time()) // 30))
+
+
+def answer(client, order: Order, **form) -> str:
+    form = {"shown": approvals.digest_of(order), "approve": "1"} | form
+    page = client.post(reverse("approval", args=[order.pk]), form, follow=True)
+    return page.content.decode()
+
+
+def test_without_a_factor_nothing_is_sent_and_it_keeps_waiting(live, order, client):
+    said = answer(client, order)
+    assert "you have none yet" in said
+
+    TOTP.activate(live.world.owner, SECRET)
+    said = answer(client, order)
+
+    assert "asks for your passkey" in said
+    order.refresh_from_db()
+    assert order.state == "AWAITING_APPROVAL"
+    assert live.posts() == 0
+
+
+def test_a_code_approves_what_was_shown_once(live, order, client):
+    TOTP.activate(live.world.owner, SECRET)
+    given = code()
+
+    first = answer(client, order, code=given)
+    second = answer(client, order, code=given)
+
+    assert "Approved: at most" in first
+    assert "approved this" in second
+    assert live.posts() == 1
+    assert Approval.objects.get().way == "code"
+    assert_invariants()
+
+
+@pytest.mark.parametrize("wrong", ["000000", "12", "abcdef", "0" * 50])
+def test_a_wrong_code_approves_nothing(live, order, client, wrong):
+    TOTP.activate(live.world.owner, SECRET)
+
+    assert "wrong" in answer(client, order, code=wrong)
+    assert live.posts() == 0
+
+
+def test_codes_are_not_guessed(live, order, client):
+    TOTP.activate(live.world.owner, SECRET)
+    for _ in range(10):
+        answer(client, order, code="000000")
+
+    assert "Too many codes" in answer(client, order, code=code())
+    assert live.posts() == 0
+
+
+def test_a_code_of_one_page_is_of_no_use_on_another(live, order, client):
+    TOTP.activate(live.world.owner, SECRET)
+    given = code()
+    answer(client, order, code=given, shown="another page")
+
+    said = answer(client, order, code=given)
+
+    assert "used for something else" in said
+    assert live.posts() == 0
+
+
+def test_a_code_that_opened_the_door_approves_nothing(live, order, client):
+    TOTP.activate(live.world.owner, SECRET)
+    client.logout()
+    client.post("/login/", {"login": "ana", "password": "not-a-secret-2026"})
+    given = code()
+    client.post("/security/authenticate/", {"code": given})
+
+    assert "used for something else" in answer(client, order, code=given)
+    assert live.posts() == 0
+
+
+def test_the_service_itself_takes_no_other_proof(live, order):
+    owner, now = live.world.owner, live.now
+    eve = User.objects.create_user("eve")
+    digest = approvals.digest_of(order)
+    fresh = Proof(user_id=owner.pk, digests=frozenset([digest]), at=now, way="code")
+    bad = {
+        "none": None,
+        "of another page": Proof(user_id=owner.pk, digests=frozenset(["x"]), at=now, way="code"),
+        "of another person": Proof(user_id=eve.pk, digests=fresh.digests, at=now, way="code"),
+        "old": Proof(user_id=owner.pk, digests=fresh.digests, at=now - FRESH, way="code"),
+        "from later": Proof(
+            user_id=owner.pk, digests=fresh.digests, at=now + timedelta(seconds=1), way="code"
+        ),
+    }
+
+    for why, proof in bad.items():
+        yes = yes_to(order, by=owner, now=now, proof=proof)
+        assert not approvals.approve(order_id=order.pk, yes=yes, now=now).counted, why
+    stranger = yes_to(order, by=eve, now=now)
+    assert "may not answer" in approvals.approve(order_id=order.pk, yes=stranger, now=now).sentence
+    yes = yes_to(order, by=owner, now=now)
+    assert approvals.approve(order_id=order.pk, yes=yes, now=now).counted
+
+
+def test_a_second_person_is_asked_above_an_amount(live, order):
+    owner, now = live.world.owner, live.now
+    bo = User.objects.create_user("bo")
+    account = live.accounts[0]
+    Account.objects.filter(pk=account.pk).update(second_above=order.worst_cost / 2)
+    account.approvers.add(bo)
+
+    once = approvals.approve(order_id=order.pk, yes=yes_to(order, by=owner, now=now), now=now)
+    twice = approvals.approve(order_id=order.pk, yes=yes_to(order, by=owner, now=now), now=now)
+    assert "needs a second person" in once.sentence
+    assert "needs a second person" in twice.sentence
+    order.refresh_from_db()
+    assert (order.state, Approval.objects.get().answer) == ("AWAITING_APPROVAL", "ONCE")
+
+    both = approvals.approve_and_send(order_id=order.pk, yes=yes_to(order, by=bo, now=now), now=now)
+
+    assert both.counted
+    kept = Approval.objects.get()
+    assert (kept.answer, kept.first, kept.by) == ("APPROVED", owner, bo)
+    assert live.posts() == 1
+    assert_invariants()
+
+
+def test_one_yes_of_two_is_no_yes_when_time_is_up(live, order):
+    owner, now = live.world.owner, live.now
+    Account.objects.update(second_above=0)
+    approvals.approve(order_id=order.pk, yes=yes_to(order, by=owner, now=now), now=now)
+
+    assert approvals.expire_approvals(now=order.expires_at) == 1
+
+    order.refresh_from_db()
+    assert order.state == "DENIED"
+    assert live.posts() == 0
+
+
+def test_a_price_that_left_the_band_asks_again(live, order):
+    owner, now = live.world.owner, live.now
+    seen = live.venue.exchange  # the book's ask is what the page shows
+    assert seen is not None
+    yes = yes_to(order, by=owner, now=now, seen=order.limit_price - order.account.drift_band * 20)
+
+    said = approvals.approve(order_id=order.pk, yes=yes, now=now)
+
+    assert "while you were reading" in said.sentence
+    order.refresh_from_db()
+    assert order.state == "AWAITING_APPROVAL"
+
+
+def test_several_are_approved_with_one_factor_and_counted(live, order, client):
+    TOTP.activate(live.world.owner, SECRET)
+    at = reverse("approvals-several")
+    page = client.get(at, {"order": [order.pk]}).content.decode()
+    shown = re.search(r'name="shown-[^"]+" value="([^"]+)"', page).group(1)
+    form = {"order": [order.pk], f"shown-{order.pk}": shown}
+
+    without = client.post(at, form, follow=True).content.decode()
+    done = client.post(at, form | {"code": code()}, follow=True).content.decode()
+    again = client.post(at, form | {"code": code()}, follow=True).content.decode()
+
+    assert "asks for your passkey" in without
+    assert "Approved 1 of 1" in done
+    assert "Approved 0 of 1" in again
+    assert "no longer waiting" in again
+    assert live.posts() == 1
+
+
+def rules(client, account, **form) -> str:
+    form = {"auto_below": "0", "second_above": "", "drift": "2", "approvers": ""} | form
+    return client.post(
+        reverse("approval-rules", args=[account.pk]), form, follow=True
+    ).content.decode()
+
+
+def test_a_standing_answer_is_given_with_a_factor_and_then_sends(live, client):
+    TOTP.activate(live.world.owner, SECRET)
+    account, most = live.accounts[0], "100000"
+    assert "Let orders go out more easily" in rules(client, account, auto_below=most)
+    refused = rules(client, account, auto_below=most, reviewed="1")
+    assert "asks for your passkey" in refused
+    account.refresh_from_db()
+    assert account.auto_below == 0
+
+    assert "Saved" in rules(client, account, auto_below=most, reviewed="1", code=code())
+    live.venue.clock.move(timedelta(seconds=120))
+    live.copy()
+
+    kept = Approval.objects.get(way="standing")
+    assert kept.by == live.world.owner
+    assert "as ana set" in kept.note
+    assert live.posts() == 1
+    assert "Saved" in rules(client, account)  # safer again: no factor
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"auto_below": "-1"},
+        {"auto_below": "NaN"},
+        {"drift": "99"},
+        {"approvers": "nobody-here"},
+        {"second_above": "10"},
+    ],
+)
+def test_rules_that_cannot_be_are_refused(live, client, form):
+    before = Account.objects.get(pk=live.accounts[0].pk)
+
+    rules(client, before, **form)
+    rules(client, before, **form, reviewed="1")
+
+    after = Account.objects.get(pk=before.pk)
+    assert (after.auto_below, after.second_above) == (before.auto_below, before.second_above)
+
+
+def test_a_passkey_approves_exactly_what_the_page_shows(live, order, client, server, browser):
+    address = server.replace("127.0.0.1", "localhost")  # browsers take passkeys of names alone
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": address}]
+    )
+    page = context.new_page()
+    keys = context.new_cdp_session(page)
+    keys.send("WebAuthn.enable")
+    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True}
+    options |= {"hasUserVerification": True, "isUserVerified": True}
+    keys.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    page.goto(f"{address}/security/webauthn/add/")
+    if "reauthenticate" in page.url:
+        page.fill("input[type=password]", "not-a-secret-2026")
+        page.click("main button.primary")
+    page.fill("#id_name", "phone")
+    page.click("#mfa_webauthn_add")
+    page.wait_for_url(re.compile(r"(?!.*add/$).*"))
+    assert Authenticator.objects.filter(type="webauthn").count() == 1
+
+    page.goto(f"{address}{reverse('approval', args=[order.pk])}")
+    page.click("button[name=approve]")
+    page.wait_for_selector("text=APPROVED")
+
+    assert Approval.objects.get().way == "passkey"
+    assert live.posts() == 1
+    context.close()

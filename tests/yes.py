@@ -1,0 +1,20 @@
+"""A person's yes in tests: to what is shown now, with a factor where money is real."""
+
+from datetime import datetime
+
+from accounts.factors import Proof
+from accounts.models import User
+from trading import approvals, pair_approvals
+from trading.consent import Yes
+from trading.models import Order, PairTrade
+
+
+def yes_to(asked, *, by: User, now: datetime, **rest) -> Yes:
+    """Return a yes to an order (or its id) or to a pair trade, as it stands."""
+    if isinstance(asked, PairTrade):
+        digest = pair_approvals.digest_of(asked)
+    else:
+        order = asked if isinstance(asked, Order) else Order.objects.get(pk=asked)
+        digest = approvals.digest_of(order)
+    proof = Proof(user_id=by.pk, digests=frozenset([digest]), at=now, way="code")
+    return Yes(**{"by": by, "digest": digest, "proof": proof} | rest)

@@ -1,0 +1,29 @@
+"""What a page needs to ask for a fresh factor: the ways its reader has, a passkey's challenge."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+
+from accounts import factors
+from accounts.models import Account
+from web.views import user_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factor:
+    """The part of a form that asks for a factor; see `web/fragments/factor.html`."""
+
+    needed: bool
+    ways: frozenset[str]
+    options: dict[str, Any] | None
+
+
+def factor_for(request: HttpRequest, account: Account, *, digest: str) -> Factor:
+    """Return what to ask of this reader for an act on this account with this digest."""
+    if account.is_paper:
+        return Factor(needed=False, ways=frozenset(), options=None)
+    user = user_of(request)
+    ways = factors.ways(user)
+    options = factors.passkey_options(request, user, digest=digest) if "webauthn" in ways else None
+    return Factor(needed=True, ways=ways, options=options)
