@@ -111,6 +111,12 @@ class Account(models.Model):
         help_text="USD a share the ask may rise over what was shown before it asks again.",
     )
     created_at = models.DateTimeField(default=timezone.now)
+    archived_at = models.DateTimeField(
+        null=True, blank=True, help_text="kept to read; a fresh account took its place"
+    )
+    successor = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="predecessor"
+    )
 
     objects = AccountQuerySet.as_manager()
 

@@ -1,5 +1,7 @@
 """Django settings. What a user may change comes from the environment, see `.env.example`."""
 
+from datetime import timedelta
+
 from polymix import embedded
 from polymix.env import credential_keys, dollars, env, hashes, secret_key
 
@@ -127,7 +129,14 @@ INSTALLED_APPS = [
     "whales",
     "trading",
     "backtest",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_filters",
+    "import_export",
     "web",
+    "api",
     "polymix.apps.PolymixConfig",
 ]
 MIDDLEWARE = [
@@ -231,6 +240,52 @@ CONTENT_SECURITY_POLICY = {
         "form-action": ["'self'"],
         "frame-ancestors": ["'none'"],
     }
+}
+
+# --- REST API ------------------------------------------------------------------------------
+API_READS = env.str("API_READS", default="600/minute")
+API_WRITES = env.str("API_WRITES", default="120/minute")
+API_SIGN_INS = env.str("API_SIGN_INS", default="20/minute")
+# What `POST /api/trading/reset` asks for; empty: it is refused.
+LIVE_TRADING_RESET_KEY = env.str("LIVE_TRADING_RESET_KEY", default="")
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_THROTTLE_CLASSES": ["api.throttles.Throttle"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "api.schema.Described",
+    "EXCEPTION_HANDLER": "api.problems.handle",
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,  # a refresh token that was stolen works once, or not at all
+    "UPDATE_LAST_LOGIN": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "PolyMix",
+    "DESCRIPTION": "Accounts, decisions, orders, approvals and books of one person. Money is text, in "
+    "dollars. Events as they happen, as server-sent events: GET /api/v1/events/stream/",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "AccountMode": "accounts.models.Account.Mode",
+        "WantedMode": ["APPROVAL", "LIVE"],
+        "KindOfMoney": ["real", "paper"],
+        "OrderState": "api.schema.ORDER_STATES",
+        "PairTradeState": "api.schema.PAIR_STATES",
+        "PairState": "markets.models.Pair.State",
+        "SignalState": "whales.models.Signal.State",
+    },
 }
 
 # --- Celery: ids as a hint; rows are the queue of record --------------------------------------

@@ -6,4 +6,8 @@ from django.urls import include, path
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # as allauth documents
 
-urlpatterns = [path("admin/", admin.site.urls), path("", include("web.urls"))]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/", include("api.urls")),
+    path("", include("web.urls")),
+]

@@ -1,6 +1,7 @@
 """Writes of risk: breaker trips and resets, kill switches, loss windows."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -55,6 +56,12 @@ def record_trips(
         )
         recorded.append(row)
     return recorded
+
+
+def reset_digest(account_id: UUID, kind: BreakerKind, trips: Sequence[BreakerTrip]) -> str:
+    """Return what names the open trips that a reset would end, as a person is shown them."""
+    facts = "|".join(f"{trip.pk}:{trip.measured}:{trip.limit}" for trip in trips)
+    return hashlib.sha256(f"reset|{account_id}|{kind}|{facts}".encode()).hexdigest()
 
 
 def reset_breaker(

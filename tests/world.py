@@ -15,7 +15,7 @@ from risk.models import Purse, Reservation, RiskState
 from trading import copying, orders, sending, settlement
 from trading.domain.entries import worst_cost
 from trading.domain.order_state import HOLDING
-from trading.models import Decision, Entry, Fill, Order, Position
+from trading.models import Decision, Entry, Fill, Order, Position, Tally
 from trading.opening import open_account
 from trading.summary import ledger_sums, unbalanced_entries
 from venues.types import Side, Trade
@@ -156,12 +156,26 @@ def assert_invariants() -> None:
     assert Fill.objects.count() - never == Entry.objects.filter(fill__isnull=False).count()
 
 
+def _judge_tally(state: RiskState, books: dict[str, Decimal]) -> None:
+    """Compare the sums that triggers keep with the sums themselves."""
+    tally = Tally.objects.get(account=state.account)
+    assert (tally.cash, tally.positions) == (books["CASH"], books["POSITIONS"])
+    assert (tally.realised, tally.capital) == (books["REALISED"], books["CAPITAL"])
+    kept = Fill.objects.filter(account=state.account).exclude(settlement="FAILED")
+    assert tally.fees == (kept.aggregate(t=Sum("fee"))["t"] or 0)
+    closed = Position.objects.filter(account=state.account, closed_at__isnull=False)
+    won, lost = closed.filter(realised__gt=0), closed.filter(realised__lt=0)
+    counts = (closed.count(), won.count(), lost.count())
+    assert (tally.trades, tally.wins, tally.losses) == counts
+
+
 def _judge(state: RiskState) -> None:
     books = ledger_sums(state.account_id)
     assert sum(books.values()) == 0  # I5
     assert books["CASH"] == state.cash
     assert books["POSITIONS"] == state.committed
     assert -books["REALISED"] == state.realised
+    _judge_tally(state, books)
     held = Position.objects.filter(account=state.account, closed_at__isnull=True)
     assert (held.aggregate(t=Sum("cost"))["t"] or 0) == books["POSITIONS"]
     reservations = Reservation.objects.filter(account=state.account, state="HELD")

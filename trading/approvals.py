@@ -11,7 +11,7 @@ from decimal import ROUND_FLOOR, Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from accounts.models import Account, User
 from notifications.services import record
@@ -21,6 +21,7 @@ from trading.domain.answers import Outcome
 from trading.domain.entries import decide_entries, worst_cost
 from trading.domain.exits import decide_exit
 from trading.domain.order_state import OrderState
+from trading.domain.pair_state import Role
 from trading.models import Approval, Order
 from trading.proposals import SEND_WITHIN
 from venues.money import CENT, ZERO
@@ -100,6 +101,13 @@ def approve(
             return Outcome(counted=False, sentence=f"Nothing was sent. {stale}")
         consent.keep(order, yes=yes, within=SEND_WITHIN, immediate_cost=immediate_cost, now=now)
     return Outcome(counted=True, sentence=f"Approved: at most {dollars(order.worst_cost)}.")
+
+
+def waiting_for(user: User) -> QuerySet[Order]:
+    """Return the orders that this person may answer now; a pair asks once."""
+    mine = Account.objects.answerable_by(user)
+    waiting = Order.objects.filter(state=OrderState.AWAITING_APPROVAL, account__in=mine)
+    return waiting.exclude(role=Role.HEDGE)
 
 
 def answer_by_rule(order_ids: Sequence[UUID], *, now: datetime) -> int:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Max, Q, Sum
+from django.db.models import Sum
 
 from accounts.models import Account
 from markets.queries import snapshot
@@ -14,9 +14,8 @@ from risk.domain.breakers import losses_from
 from risk.models import RiskState
 from risk.stops import open_trips
 from trading import exposure
-from trading.models import Entry, EquityPoint, Fill, Position, Posting
+from trading.models import Entry, Position, Posting, Tally
 from venues.money import ZERO, nearest_cents
-from venues.types import Settlement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,27 +81,27 @@ def _summary(account: Account, now: datetime) -> Summary:
     ids = [account.pk]
     state = RiskState.objects.get(account=account)
     worth = exposure.worth_of(ids, now=now).get(account.pk, ZERO)
-    books = ledger_sums(account.pk)
-    closed = _closed(account.pk)
-    window = losses_from(vars(state), now=now, equity=books["CASH"] + worth)
+    tally = Tally.objects.filter(account=account).first() or Tally(account=account)
+    equity = tally.cash + worth
+    window = losses_from(vars(state), now=now, equity=equity)
     return Summary(
         account=account,
-        cash=books["CASH"],
+        cash=tally.cash,
         reserved=state.reserved,
-        open_cost=books["POSITIONS"],
+        open_cost=tally.positions,
         worth=worth,
-        realised=-books["REALISED"],
-        fees=_fees(account.pk),
-        high_water=max(state.high_water, books["CASH"] + worth),
+        realised=-tally.realised,
+        fees=tally.fees,
+        high_water=max(state.high_water, equity),
         day_loss=window.day_loss,
         hour_loss=window.hour_loss,
         losses_in_a_row=state.consecutive_losses,
-        daily_pnl=books["CASH"] + worth - window.day.equity_at_start,
-        trades=closed["trades"],
-        wins=closed["wins"],
-        losses=closed["losses"],
-        average_roi=closed["average_roi"],
-        max_drawdown=_max_drawdown(account.pk),
+        daily_pnl=equity - window.day.equity_at_start,
+        trades=tally.trades,
+        wins=tally.wins,
+        losses=tally.losses,
+        average_roi=tally.roi_sum / tally.roi_count if tally.roi_count else None,
+        max_drawdown=tally.max_drawdown,
         open_positions=Position.objects.filter(account=account, closed_at__isnull=True).count(),
         breakers=tuple(trip.kind.value for trip in open_trips(ids, now=now).get(account.pk, ())),
     )
@@ -148,35 +147,6 @@ def cents(amount: Decimal) -> str:
 
 def _percent(value: Decimal | None) -> float | None:
     return None if value is None else round(float(value), 4)
-
-
-def _fees(account_id: UUID) -> Decimal:
-    kept = Fill.objects.filter(account_id=account_id).exclude(settlement=Settlement.FAILED.value)
-    total: Decimal | None = kept.aggregate(t=Sum("fee"))["t"]
-    return total or ZERO
-
-
-def _closed(account_id: UUID) -> dict[str, Any]:
-    closed = Position.objects.filter(account_id=account_id, closed_at__isnull=False)
-    counts = closed.aggregate(
-        trades=Count("pk"),
-        wins=Count("pk", filter=Q(realised__gt=0)),
-        losses=Count("pk", filter=Q(realised__lt=0)),
-    )
-    ratios = [
-        100 * realised / cost
-        for realised, cost in closed.values_list("realised", "bought_cost")
-        if cost
-    ]
-    counts["average_roi"] = sum(ratios, ZERO) / len(ratios) if ratios else None
-    return counts
-
-
-def _max_drawdown(account_id: UUID) -> float:
-    worst: Decimal | None = EquityPoint.objects.filter(
-        account_id=account_id, high_water__gt=0
-    ).aggregate(worst=Max((F("high_water") - F("equity")) / F("high_water")))["worst"]
-    return max(float(worst or 0), 0.0)
 
 
 def unbalanced_entries() -> int:

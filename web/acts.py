@@ -1,7 +1,5 @@
 """Acts that cost money or add risk: each is a page that says what will happen, then one POST."""
 
-import hashlib
-from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from uuid import UUID, uuid4
 
@@ -15,8 +13,7 @@ from accounts import factors
 from accounts.models import Account
 from markets import clock
 from risk.domain.breakers import BreakerKind
-from risk.models import BreakerTrip
-from risk.services import NothingToReset, reset_breaker
+from risk.services import NothingToReset, reset_breaker, reset_digest
 from trading import closing, sending
 from trading.models import Position
 from web import queries
@@ -95,7 +92,7 @@ def reset(request: HttpRequest, account_id: UUID, kind: str) -> HttpResponse:
     trips = [
         trip for trip in queries.open_trips(account, now=context["now"]) if trip.kind == found.value
     ]
-    digest = _digest_of(account, found, trips)
+    digest = reset_digest(account.pk, found, trips)
     unproved = _unproved(request, account, digest) if request.method == "POST" and why else ""
     if request.method == "POST" and why and not unproved:
         try:
@@ -118,11 +115,6 @@ def reset(request: HttpRequest, account_id: UUID, kind: str) -> HttpResponse:
         "factor": factor_for(request, account, digest=digest),
     }
     return render(request, "web/reset.html", context)
-
-
-def _digest_of(account: Account, kind: BreakerKind, trips: Sequence[BreakerTrip]) -> str:
-    facts = "|".join(f"{trip.pk}:{trip.measured}:{trip.limit}" for trip in trips)
-    return hashlib.sha256(f"reset|{account.pk}|{kind}|{facts}".encode()).hexdigest()
 
 
 def _unproved(request: HttpRequest, account: Account, digest: str) -> str:

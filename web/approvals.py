@@ -29,6 +29,13 @@ from web.views import page_about, user_of
 
 TODAY = 20  # answers shown below what waits
 MOST_AT_ONCE = 50
+SHOWN_WITH = (
+    "account",
+    "decision__whale",
+    "decision__signal",
+    "outcome__market",
+    "pair_trade__game",
+)
 SHOWN = "shown-"  # and the order: what the page said of it
 
 
@@ -37,9 +44,8 @@ SHOWN = "shown-"  # and the order: what the page said of it
 def inbox(request: HttpRequest) -> HttpResponse:
     """List what waits for this person on all his accounts, and what he was asked of late."""
     waiting = list(
-        _asked(request)
-        .filter(state=OrderState.AWAITING_APPROVAL)
-        .exclude(role=Role.HEDGE)  # a pair asks once
+        approvals.waiting_for(user_of(request))
+        .select_related(*SHOWN_WITH)
         .order_by("expires_at", "pk")
     )
     answered = Approval.objects.filter(order__account__in=_mine(request)).exclude(
@@ -178,9 +184,7 @@ def _mine(request: HttpRequest) -> QuerySet[Account]:
 
 def _asked(request: HttpRequest) -> QuerySet[Order]:
     """Return orders of accounts that this person may answer for."""
-    return Order.objects.filter(account__in=_mine(request)).select_related(
-        "account", "decision__whale", "decision__signal", "outcome__market", "pair_trade__game"
-    )
+    return Order.objects.filter(account__in=_mine(request)).select_related(*SHOWN_WITH)
 
 
 def _answer(request: HttpRequest, order: Order, *, now: datetime) -> Outcome:

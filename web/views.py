@@ -14,11 +14,12 @@ from accounts.models import Account, User
 from markets import clock
 from risk.domain.reasons import Reason
 from risk.models import BreakerTrip
+from trading import equity
 from trading.models import Decision, Entry, Order, Position
 from trading.redemption import money_waiting
 from trading.summary import summary
 from venues.words import dollars
-from web import charts, queries
+from web import queries
 from web.receipts import receipt
 from web.words import WORDS
 from whales.models import Follow
@@ -47,7 +48,7 @@ def dashboard(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "money": queries.money_strip(found),
         "waiting": money_waiting(account),
         "span": span,
-        "line": charts.equity_line(account, span=span, now=now),
+        "line": equity.equity_line(account, span=span, now=now),
         "bars": queries.breaker_bars(found),
         "positions": queries.open_positions(account, now=now)[:12],
         "decisions": queries.last_decisions(account)[:8],
@@ -65,7 +66,7 @@ def dashboard(request: HttpRequest, account_id: UUID) -> HttpResponse:
 @require_GET
 def equity_points(request: HttpRequest, account_id: UUID) -> JsonResponse:
     account = account_of(request, account_id)
-    line = charts.equity_line(account, span=request.GET.get("range", "all"), now=clock.now())
+    line = equity.equity_line(account, span=request.GET.get("range", "all"), now=clock.now())
     return JsonResponse(
         {
             "at": [point[0].timestamp() for point in line.points],

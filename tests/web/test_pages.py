@@ -11,9 +11,10 @@ from django.urls import reverse
 from accounts.models import User
 from markets.models import Feed
 from tests.world import NOBODY, World, trade
+from trading import equity
 from trading.models import Decision, Order
 from trading.summary import summary
-from web import charts, queries
+from web import queries
 from web.live import _events
 
 PAGES = ["dashboard", "decisions", "positions", "orders", "ledger", "breakers", "equity-points"]
@@ -165,9 +166,9 @@ def test_thinning_keeps_the_peaks():
     points[31_313] = (31_313, Decimal(7), Decimal(100))
     points[41_414] = (41_414, Decimal(900), Decimal(900))
 
-    kept = charts.thinned(points)
+    kept = equity.thinned(points)
 
-    assert len(kept) <= charts.MOST_POINTS + 2
+    assert len(kept) <= equity.MOST_POINTS + 2
     assert {7, 900} <= {point[1] for point in kept}
 
 

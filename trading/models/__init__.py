@@ -1,6 +1,6 @@
 """Decisions, orders, fills, positions and the double-entry ledger."""
 
-from trading.models.books import Entry, EquityPoint, Fill, Position, Posting
+from trading.models.books import Chapter, Entry, EquityPoint, Fill, Position, Posting, Tally
 from trading.models.decisions import Decision
 from trading.models.orders import (
     Absence,
@@ -16,6 +16,7 @@ from trading.models.payouts import MarketSettlement, Redemption, Transfer
 __all__ = [
     "Absence",
     "Approval",
+    "Chapter",
     "Decision",
     "Entry",
     "EquityPoint",
@@ -31,5 +32,6 @@ __all__ = [
     "Posting",
     "Redemption",
     "Submission",
+    "Tally",
     "Transfer",
 ]

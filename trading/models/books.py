@@ -172,3 +172,50 @@ class EquityPoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.equity} at {self.at}"
+
+
+class Tally(models.Model):
+    """An account's sums, so that nobody adds up its history to tell how it stands.
+
+    Triggers keep it with the rows it sums: postings, fills, positions and equity points. The suite
+    compares it with the sums themselves.
+    """
+
+    account = models.OneToOneField(
+        "accounts.Account", primary_key=True, on_delete=models.PROTECT, related_name="tally"
+    )
+    cash = models.DecimalField(db_default=0, **MONEY)
+    positions = models.DecimalField(db_default=0, **MONEY)
+    realised = models.DecimalField(db_default=0, **MONEY)
+    capital = models.DecimalField(db_default=0, **MONEY)
+    fees = models.DecimalField(db_default=0, **MONEY)
+    trades = models.PositiveIntegerField(db_default=0, help_text="positions closed")
+    wins = models.PositiveIntegerField(db_default=0)
+    losses = models.PositiveIntegerField(db_default=0)
+    roi_sum = models.DecimalField(
+        db_default=0, max_digits=24, decimal_places=12, help_text="of closed positions, percent"
+    )
+    roi_count = models.PositiveIntegerField(db_default=0)
+    max_drawdown = models.FloatField(db_default=0, help_text="fraction")
+
+    class Meta:
+        verbose_name_plural = "tallies"
+
+    def __str__(self) -> str:
+        return f"{self.account_id}: {self.cash}"
+
+
+class Chapter(models.Model):
+    """Where an account's count began anew: what it stood at then. Nothing is deleted."""
+
+    account = models.ForeignKey(
+        "accounts.Account", on_delete=models.PROTECT, related_name="chapters"
+    )
+    cash = models.DecimalField(**MONEY)
+    realised = models.DecimalField(**MONEY)
+    trades = models.PositiveIntegerField()
+    by = models.CharField(max_length=150)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.account_id} from {self.at:%Y-%m-%d}"

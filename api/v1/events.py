@@ -1,0 +1,97 @@
+"""What happened: a list, and a stream that goes on where it broke off."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django_filters.rest_framework import CharFilter
+from rest_framework import serializers
+from rest_framework.exceptions import APIException
+from rest_framework_simplejwt.authentication import JWTAuthentication
+
+from accounts.models import User
+from api.base import OfAccount, Rows
+from notifications.models import Event
+
+LOOK_SECONDS = 1.0
+HEARTBEAT_SECONDS = 5.0
+LONGEST_SECONDS = 600.0  # then the client comes again, and its token is checked again
+MOST_AT_ONCE = 200
+
+
+class EventOut(serializers.ModelSerializer[Event]):
+    class Meta:
+        model = Event
+        fields = ("id", "account", "kind", "level", "sentence", "payload", "by", "at")
+        read_only_fields = fields
+
+
+class EventFilter(OfAccount):
+    kind = CharFilter()
+    level = CharFilter()
+
+
+class Events(Rows):
+    """Everything that was told of your accounts, newest first."""
+
+    queryset = Event.objects.all()
+    serializer_class = EventOut
+    filterset_class = EventFilter
+    ordering = ("-id",)
+
+
+async def stream(request: HttpRequest) -> HttpResponseBase:
+    """Stream events of the caller's accounts, as server-sent events, after `Last-Event-ID`."""
+    user = await sync_to_async(_caller)(request)
+    if user is None:
+        problem = {"title": "Sign in first", "status": 401, "code": "not_authenticated"}
+        return JsonResponse(problem, status=401, content_type="application/problem+json")
+    last = request.headers.get("Last-Event-ID", "")
+    return StreamingHttpResponse(
+        _events(user.pk, int(last) if last.isdecimal() and len(last) < 18 else None),
+        content_type="text/event-stream",
+        headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"},
+    )
+
+
+def _caller(request: HttpRequest) -> User | None:
+    if isinstance(request.user, User):
+        return request.user
+    try:
+        found = JWTAuthentication().authenticate(request)  # type: ignore[arg-type]  # reads a header
+    except APIException:
+        return None
+    return found[0] if found and isinstance(found[0], User) else None
+
+
+async def _events(user_id: int, after: int | None) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    ends, spoke = loop.time() + LONGEST_SECONDS, loop.time()
+    seen = await sync_to_async(_newest)(user_id) if after is None else after
+    yield b": welcome\n\n"
+    while loop.time() < ends:
+        for row in await sync_to_async(_since)(user_id, seen):
+            seen, spoke = row["id"], loop.time()
+            text = json.dumps(row, default=str)
+            yield f"id: {seen}\nevent: {row['kind']}\ndata: {text}\n\n".encode()
+        if loop.time() - spoke >= HEARTBEAT_SECONDS:
+            spoke = loop.time()
+            yield b": alive\n\n"
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _of(user_id: int) -> QuerySet[Event]:
+    return Event.objects.filter(account__owner_id=user_id)
+
+
+def _newest(user_id: int) -> int:
+    return _of(user_id).order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def _since(user_id: int, seen: int) -> list[Any]:
+    rows = _of(user_id).filter(pk__gt=seen).order_by("pk")[:MOST_AT_ONCE]
+    return [dict(EventOut(row).data) for row in rows]
