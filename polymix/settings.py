@@ -270,8 +270,8 @@ SIMPLE_JWT = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "PolyMix",
-    "DESCRIPTION": "Accounts, decisions, orders, approvals and books of one person. Money is text, in "
-    "dollars. Events as they happen, as server-sent events: GET /api/v1/events/stream/",
+    "DESCRIPTION": "Accounts, decisions, orders, approvals and books of one person. Money is "
+    "text, in dollars. Events as they happen (server-sent events): GET /api/v1/events/stream/",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
