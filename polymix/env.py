@@ -9,6 +9,8 @@ from pathlib import Path
 
 import environ
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from polymix import embedded
 
@@ -30,6 +32,21 @@ def credential_keys() -> list[str]:
     if given:
         return given
     return [_kept("credential_key", lambda: Fernet.generate_key().decode())]
+
+
+def vapid_key() -> str:
+    """Return the key by which push services know this server, as PEM; one is made once and kept."""
+    given = env.str("VAPID_PRIVATE_KEY", default="").replace("\\n", "\n")
+    return given or _kept("vapid_key.pem", _new_vapid_key)
+
+
+def _new_vapid_key() -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
 
 
 def _kept(name: str, make: Callable[[], str]) -> str:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from polymix import embedded
-from polymix.env import credential_keys, dollars, env, hashes, secret_key
+from polymix.env import credential_keys, dollars, env, hashes, secret_key, vapid_key
 
 BASE_DIR = embedded.ROOT
 
@@ -241,6 +241,16 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
     }
 }
+
+# --- notifications -------------------------------------------------------------------------
+# Where people reach this server: every message links there.
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+# May channels lead into private networks, as to an ntfy server of one's own?
+NOTIFY_PRIVATE_ADDRESSES = env.bool("NOTIFY_PRIVATE_ADDRESSES", default=False)
+VAPID_PRIVATE_KEY = vapid_key()
+VAPID_CONTACT = env.str("VAPID_CONTACT", default="polymix@localhost")
+# A critical alert of real money that nobody has seen for so long closes its entry gate.
+ALERT_MINUTES = env.int("ALERT_MINUTES", default=10)
 
 # --- REST API ------------------------------------------------------------------------------
 API_READS = env.str("API_READS", default="600/minute")

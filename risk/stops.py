@@ -18,7 +18,19 @@ OPEN_TRIPS = """
 SELECT account_id, kind, window_start, measured, "limit" FROM risk_breakertrip
  WHERE reset_at IS NULL AND account_id = ANY(%(accounts)s) ORDER BY at
 """
-STOPS = "SELECT id, scope, key, level, by, why, at FROM risk_killswitch ORDER BY id"
+# A kill switch that somebody set, and one that nobody lifts but by looking: a critical alert of a
+# real account that was not seen in time. By the database's clock, which no feed moves.
+STOPS = """
+SELECT id, scope, key, level, by, why, at FROM risk_killswitch
+ UNION ALL
+SELECT -e.id, 'ALERT', e.account_id::text, 'ENTRIES', '', e.sentence, e.at
+  FROM notifications_event e JOIN accounts_account a ON a.id = e.account_id
+ WHERE e.level = 'ACT' AND e.seen_at IS NULL AND a.mode <> 'PAPER'
+   AND e.at < now() - make_interval(mins => %(minutes)s)
+ ORDER BY id
+"""
+ALERT = "ALERT"
+UNSEEN = 'A critical alert has had no answer: open it and say "I have seen it". It says:'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +44,17 @@ class Stops:
         if not self.switches:
             return ""
         keys = {
-            KillSwitch.Scope.SERVER: "",
-            KillSwitch.Scope.VENUE: venue,
-            KillSwitch.Scope.ACCOUNT: str(account_id),
-            KillSwitch.Scope.WHALE: whale,
+            KillSwitch.Scope.SERVER.value: "",
+            KillSwitch.Scope.VENUE.value: venue,
+            KillSwitch.Scope.ACCOUNT.value: str(account_id),
+            KillSwitch.Scope.WHALE.value: whale,
+            ALERT: str(account_id),
         }
         for switch in self.switches:
-            applies = switch.key == keys[KillSwitch.Scope(switch.scope)]
+            applies = switch.key == keys[switch.scope]
             if applies and (entries or switch.level == KillSwitch.Level.ALL):
+                if switch.scope == ALERT:
+                    return f"{UNSEEN} {switch.why}"
                 what = "Everything" if switch.level == KillSwitch.Level.ALL else "Buying"
                 where = {"SERVER": "on this server", "ACCOUNT": "for this account"}.get(
                     switch.scope, f"for {switch.key}"
@@ -49,7 +64,8 @@ class Stops:
 
 
 def read_stops() -> Stops:
-    return Stops(switches=tuple(KillSwitch(**row) for row in rows(STOPS, {})))
+    asked = {"minutes": settings.ALERT_MINUTES}
+    return Stops(switches=tuple(KillSwitch(**row) for row in rows(STOPS, asked)))
 
 
 def open_trips(account_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, tuple[Trip, ...]]:

@@ -80,6 +80,15 @@ def begin(plan: Plan, *, now: datetime) -> PairTrade:
     state = S.AWAITING_APPROVAL if waits else S.RESERVED
     pair_orders.write_legs(trade, plan.intent, state=state, now=now)
     _tell(trade, "", P(trade.state), pair_words.planned(trade), now=now)
+    if waits:
+        record(
+            kind="approval_asked",
+            account_id=account.pk,
+            level="WARN",
+            sentence=f"Approve the pair {trade.game}? {pair_words.planned(trade)}",
+            payload={"pair_trade": str(trade.pk), "mode": trade.mode},
+            at=now,
+        )
     return trade
 
 

@@ -79,7 +79,9 @@ SELECT a.id AS account_id, u.worth, u.in_flight_cost, u.market_exposure, u.categ
        EXISTS (SELECT FROM risk_breakertrip t
                 WHERE t.account_id = a.id AND t.reset_at IS NULL
                   AND (t.kind = 'STREAK' OR t.window_start >= %(day)s)) AS tripped,
-       EXISTS (SELECT FROM risk_killswitch) AS stopped
+       EXISTS (SELECT FROM risk_killswitch) OR EXISTS (
+         SELECT FROM notifications_event e
+          WHERE e.account_id = a.id AND e.level = 'ACT' AND e.seen_at IS NULL) AS stopped
   FROM unnest(%(accounts)s::uuid[]) AS a(id)
   LEFT JOIN ({exposure.USAGE}) u ON u.account_id = a.id
 """

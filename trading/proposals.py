@@ -17,10 +17,11 @@ from django.conf import settings
 from markets.queries import rows
 from risk.services import record_trips
 from trading.domain.order_state import OrderState
-from trading.domain.situation import Answer, Intent, Situation
+from trading.domain.situation import Answer, Chance, Intent, Situation
 from trading.portfolio import Gathered
 from venues.money import ZERO
 from venues.types import Side
+from venues.words import dollars, price, shares
 
 SEND_WITHIN = timedelta(seconds=30)  # from the decision to the wire
 
@@ -30,7 +31,8 @@ WITH rows AS (
     id uuid, account_id uuid, accepted boolean, reason text, sentence text, arithmetic text,
     size numeric, confidence float8, inputs jsonb, factors jsonb, assumed boolean, mode text,
     order_id uuid, state text, limit_price numeric, shares numeric, worst_cost numeric,
-    held numeric, held_shares numeric, immediate_cost numeric, equity numeric, high_water numeric)
+    held numeric, held_shares numeric, immediate_cost numeric, equity numeric, high_water numeric,
+    asked text)
 ), decided AS (
   INSERT INTO trading_decision (id, account_id, source, signal_id, whale_id, outcome_id, side,
          accepted, reason, sentence, arithmetic, size, confidence, inputs, factors, assumed, mode,
@@ -62,6 +64,13 @@ WITH rows AS (
   SELECT order_id, account_id, %(outcome)s, %(side)s = 'BUY', held, held_shares, immediate_cost,
          'HELD', %(now)s
     FROM fresh WHERE state = 'RESERVED'
+), told_people AS (
+  INSERT INTO notifications_event (account_id, kind, level, sentence, payload, by, seen_by, at)
+  SELECT account_id, 'approval_asked', 'WARN',
+         asked,
+         jsonb_build_object('order', order_id, 'mode', mode),
+         '', '', %(now)s
+    FROM fresh WHERE asked IS NOT NULL
 ), risked AS (
   UPDATE risk_riskstate rs
      SET reserved = rs.reserved + CASE fresh.state WHEN 'RESERVED' THEN fresh.held ELSE 0 END,
@@ -123,7 +132,7 @@ def store(
         whale_id=chance.whale_id,
     )
     proposed = [
-        _row(each, answer, gathered)
+        _row(each, answer, gathered, now=now)
         for each, answer in zip(gathered.situations, answers, strict=True)
     ]
     made = write(proposed, event, everybody=everybody, now=now)
@@ -160,7 +169,7 @@ def write(
     return [row["order_id"] for row in made]
 
 
-def _row(each: Situation, answer: Answer, gathered: Gathered) -> dict[str, Any]:
+def _row(each: Situation, answer: Answer, gathered: Gathered, *, now: datetime) -> dict[str, Any]:
     account, source = gathered.rows[each.account_id], gathered.chance.source
     waits = account["mode"] == "APPROVAL" or account["rehearsal"]
     row: dict[str, Any] = {
@@ -183,7 +192,23 @@ def _row(each: Situation, answer: Answer, gathered: Gathered) -> dict[str, Any]:
         state = OrderState.AWAITING_APPROVAL if waits else OrderState.RESERVED
         order = order_id(account_id=each.account_id, source=source)
         row |= order_fields(answer.intent, order=order, state=state)
+        if waits:
+            row["asked"] = _question(answer.intent, gathered.chance, now=now)
     return row
+
+
+def _question(intent: Intent, chance: Chance, *, now: datetime) -> str:
+    """Return what reaches a phone: the amount first, and until when."""
+    until = f"until {now + timedelta(minutes=settings.APPROVAL_MINUTES):%H:%M} UTC"
+    if intent.side is Side.SELL:
+        what = (
+            f"Sell {shares(intent.shares)}? {chance.market} at {price(intent.limit_price)} or more"
+        )
+        return f"{what}, {until}"
+    what = (
+        f"Approve {dollars(intent.worst_cost)}? {chance.market} up to {price(intent.limit_price)}"
+    )
+    return f"{what}, {until}"
 
 
 def order_fields(

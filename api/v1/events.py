@@ -8,14 +8,20 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.utils import timezone
 from django_filters.rest_framework import CharFilter
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from accounts.models import User
-from api.base import OfAccount, Rows
+from api.base import OfAccount, Rows, person
 from notifications.models import Event
+from notifications.services import see
 
 LOOK_SECONDS = 1.0
 HEARTBEAT_SECONDS = 5.0
@@ -26,7 +32,18 @@ MOST_AT_ONCE = 200
 class EventOut(serializers.ModelSerializer[Event]):
     class Meta:
         model = Event
-        fields = ("id", "account", "kind", "level", "sentence", "payload", "by", "at")
+        fields = (
+            "id",
+            "account",
+            "kind",
+            "level",
+            "sentence",
+            "payload",
+            "by",
+            "at",
+            "seen_at",
+            "seen_by",
+        )
         read_only_fields = fields
 
 
@@ -42,6 +59,15 @@ class Events(Rows):
     serializer_class = EventOut
     filterset_class = EventFilter
     ordering = ("-id",)
+
+    @extend_schema(request=None, responses=EventOut)
+    @action(detail=True, methods=["post"])
+    def acknowledge(self, request: Request, pk: str) -> Response:
+        """Say that you have seen a critical alert: buying of real money goes on then."""
+        row = self.get_object()
+        see(event_ids=[row.pk], user=person(request), now=timezone.now())
+        row.refresh_from_db()
+        return Response(EventOut(row).data)
 
 
 async def stream(request: HttpRequest) -> HttpResponseBase:

@@ -8,7 +8,16 @@ ADD = """
 CREATE FUNCTION tally_add(
   who uuid, d_cash numeric, d_positions numeric, d_realised numeric, d_capital numeric,
   d_fees numeric, d_trades bigint, d_wins bigint, d_losses bigint, d_roi numeric, d_rois bigint
-) RETURNS void LANGUAGE sql AS $$
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  -- What is taken away is taken from a row that is there: a new one begins with what is added.
+  UPDATE trading_tally t SET
+    cash = t.cash + d_cash, positions = t.positions + d_positions,
+    realised = t.realised + d_realised, capital = t.capital + d_capital, fees = t.fees + d_fees,
+    trades = t.trades + d_trades, wins = t.wins + d_wins, losses = t.losses + d_losses,
+    roi_sum = t.roi_sum + d_roi, roi_count = t.roi_count + d_rois
+   WHERE t.account_id = who;
+  IF FOUND THEN RETURN; END IF;
   INSERT INTO trading_tally AS t (account_id, cash, positions, realised, capital, fees, trades,
          wins, losses, roi_sum, roi_count)
   VALUES (who, d_cash, d_positions, d_realised, d_capital, d_fees, d_trades, d_wins, d_losses,
@@ -17,8 +26,8 @@ CREATE FUNCTION tally_add(
     cash = t.cash + d_cash, positions = t.positions + d_positions,
     realised = t.realised + d_realised, capital = t.capital + d_capital, fees = t.fees + d_fees,
     trades = t.trades + d_trades, wins = t.wins + d_wins, losses = t.losses + d_losses,
-    roi_sum = t.roi_sum + d_roi, roi_count = t.roi_count + d_rois
-$$;
+    roi_sum = t.roi_sum + d_roi, roi_count = t.roi_count + d_rois;
+END $$;
 """
 
 POSTINGS = """

@@ -88,6 +88,7 @@ def _children(source: Source, port: int) -> list[Child]:
         Child(name="web", command=python(*web)),
         Child(name="worker", command=python(*worker, "-l", "INFO", "--without-gossip")),
         Child(name="beat", command=python("manage.py", "beat")),
+        Child(name="deliver", command=python("manage.py", "deliver")),
         *source.children,
     ]
 

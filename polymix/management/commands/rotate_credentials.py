@@ -9,12 +9,13 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts import credentials
 from accounts.models import VenueCredential
 from accounts.vault import VaultClosed
+from notifications import channels
 
 
 class Command(BaseCommand):
     help = (
-        "Wrap all credentials by the first of CREDENTIAL_KEYS. To rotate: put a new key first in "
-        "the list, restart, run this, and take the old key out of the list."
+        "Wrap all credentials and channels by the first of CREDENTIAL_KEYS. To rotate: put a new "
+        "key first in the list, restart, run this, and take the old key out of the list."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,10 +30,11 @@ class Command(BaseCommand):
             self._check()
         else:
             try:
-                count = credentials.rotate()
+                count, told = credentials.rotate(), channels.rotate()
             except VaultClosed as problem:
                 raise CommandError(str(problem)) from problem
             self.stdout.write(f"{count} credentials are wrapped by the first key.")
+            self.stdout.write(f"{told} channels of notifications are, too.")
 
     def _check(self) -> None:
         """Open each one and forget it again; exits with an error when one stays shut."""
