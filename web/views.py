@@ -241,9 +241,8 @@ def explain(request: HttpRequest, word: str) -> HttpResponse:
 
 
 def _mine(request: HttpRequest) -> QuerySet[Account]:
-    return Account.objects.filter(owner_id=request.user.pk).order_by(
-        "created_at", DEFAULT_FIRST, "name"
-    )
+    mine = Account.objects.filter(owner_id=request.user.pk, archived_at=None)
+    return mine.order_by("created_at", DEFAULT_FIRST, "name")
 
 
 def account_of(request: HttpRequest, account_id: UUID) -> Account:

@@ -1,0 +1,128 @@
+"""Stop, start again, mode and limits: safer is one step, riskier asks for a factor."""
+
+from decimal import Decimal
+
+import pytest
+from allauth.mfa.totp.internal.auth import TOTP
+from django.core.cache import cache
+from django.test import override_settings
+from django.urls import reverse
+
+from accounts.models import Account, User
+from notifications.models import Event
+from risk.models import KillSwitch, RiskProfile
+from tests.web.test_factors import SECRET, code
+from tests.world import World, trade
+from trading.models import Order
+
+
+@pytest.fixture
+def real(world: World, client) -> Account:
+    cache.clear()
+    client.force_login(world.owner)
+    return world.open("Real", mode="APPROVAL", starting_balance=Decimal(0))
+
+
+def post(client, page: str, account: Account, /, **form) -> str:
+    answer = client.post(reverse(page, args=[account.pk]), form, follow=True)
+    return answer.content.decode()
+
+
+def test_stop_is_one_tap_on_every_page_and_cancels_what_rests(world: World, client):
+    client.force_login(world.owner)
+    world.copy(world.signal(trade(at=world.now)))
+    assert Order.objects.get().state == "LIVE"
+    dashboard = client.get(reverse("dashboard", args=[world.account.pk])).content.decode()
+    assert f'action="{reverse("stop", args=[world.account.pk])}"' in dashboard
+
+    said = post(client, "stop", world.account)
+
+    assert "stopped buying. Exits go on" in said
+    assert "1 resting orders" in said
+    assert KillSwitch.objects.get().level == "ENTRIES"
+
+
+def test_everything_on_all_accounts(world: World, client):
+    client.force_login(world.owner)
+    world.open("Second")
+
+    said = post(client, "stop", world.account, level="ALL", all="1", why="storm")
+
+    assert "not even exits" in said
+    assert set(KillSwitch.objects.values_list("level", "why")) == {("ALL", "storm")}
+    assert KillSwitch.objects.count() == 2
+
+
+def test_paper_starts_again_by_itself_and_real_money_with_a_code(world: World, real, client):
+    for account in (world.account, real):
+        post(client, "stop", account)
+
+    assert "allowed again" in post(client, "start-again", world.account)
+    assert "you have none yet" in post(client, "start-again", real)
+    TOTP.activate(world.owner, SECRET)
+    assert "asks for your passkey" in post(client, "start-again", real)
+    assert KillSwitch.objects.count() == 1
+    assert "allowed again" in post(client, "start-again", real, code=code())
+    assert not KillSwitch.objects.exists()
+
+
+def test_a_mode_goes_up_with_its_name_and_a_code_and_down_at_once(world: World, real, client):
+    TOTP.activate(world.owner, SECRET)
+    with override_settings(LIVE_TRADING=True):
+        assert "Type Real" in post(client, "mode", real, name="real", code=code())
+        assert "asks for your passkey" in post(client, "mode", real, name="Real")
+        assert "is in LIVE mode" in post(client, "mode", real, name="Real", code=code())
+    real.refresh_from_db()
+    assert real.mode == "LIVE"
+
+    assert "is in APPROVAL mode" in post(client, "mode", real)
+
+    kinds = Event.objects.filter(kind="mode_changed").values_list("sentence", flat=True)
+    assert len(kinds) == 2
+    assert "never becomes real" in post(client, "mode", world.account)
+
+
+def form_of(account: Account, **changes) -> dict[str, object]:
+    from risk.limits import NAMES
+
+    row = RiskProfile.objects.get(account=account)
+    form = {name: getattr(row, name) for name in NAMES if getattr(row, name) is not None}
+    return form | changes
+
+
+def test_limits_are_lowered_at_once_and_raised_after_a_review(world: World, real, client):
+    TOTP.activate(world.owner, SECRET)
+
+    assert "Saved" in post(client, "limits", real, **form_of(real, daily_loss_limit="10"))
+    review = post(client, "limits", real, **form_of(real, daily_loss_limit="900"))
+    assert "Raise 1 limit?" in review
+    assert RiskProfile.objects.get(account=real).daily_loss_limit == 10
+    changes = form_of(real, daily_loss_limit="900")
+    refused = post(client, "limits", real, **changes, reviewed="1", code="000000")
+    assert "This code is wrong" in refused
+    assert RiskProfile.objects.get(account=real).daily_loss_limit == 10
+    assert "Saved" in post(client, "limits", real, **changes, reviewed="1", code=code())
+    assert RiskProfile.objects.get(account=real).daily_loss_limit == 900
+
+
+@pytest.mark.parametrize(
+    "bad", [{"daily_loss_limit": "-1"}, {"kelly_fraction": "NaN"}, {"max_positions": "many"}]
+)
+def test_limits_that_cannot_be_are_told_beside_their_field(world: World, client, bad):
+    client.force_login(world.owner)
+    at = reverse("limits", args=[world.account.pk])
+
+    answer = client.post(at, form_of(world.account, **bad))
+
+    assert answer.status_code == 422
+    assert answer.context["form"].errors.keys() == bad.keys()
+
+
+@pytest.mark.parametrize("name", ["stop", "mode", "limits", "approval-rules"])
+def test_nobody_else_sees_or_touches_them(world: World, client, name):
+    client.force_login(User.objects.create_user("eve"))
+    at = reverse(name, args=[world.account.pk])
+
+    assert client.get(at).status_code == 404
+    assert client.post(at, {}).status_code == 404
+    assert not KillSwitch.objects.exists()
