@@ -8,7 +8,9 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from import_export.admin import ExportMixin
 from unfold.admin import ModelAdmin
+from unfold.contrib.import_export.forms import ExportForm
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts import invitations
@@ -28,6 +30,12 @@ class ReadOnly(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
+
+
+class Exportable(ExportMixin, ReadOnly):
+    """A table that people also take along as a file: what they may see, and nothing to write."""
+
+    export_form_class = ExportForm
 
 
 @admin.register(User)

@@ -28,7 +28,7 @@ def _run(folder: str) -> int:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    from bench import copying, kalshi, live, pairs, replay, sandbox, sizing
+    from bench import copying, kalshi, live, pairs, replay, sandbox, sizing, state
 
     missed = 0
     for measure in (
@@ -43,6 +43,7 @@ def _run(folder: str) -> int:
         pairs.measure_scan,
         pairs.measure_wire,
         pairs.measure_one,
+        state.measure,
     ):
         call_command("flush", verbosity=0, interactive=False)  # each begins with nothing
         result = measure(folder)

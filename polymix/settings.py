@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from django.urls import reverse_lazy
+
 from polymix import embedded
 from polymix.env import credential_keys, dollars, env, hashes, secret_key, vapid_key
 
@@ -108,6 +110,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 HTTPS = env.bool("HTTPS", default=False)  # true behind a TLS proxy
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.import_export",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -322,6 +325,49 @@ UNFOLD = {
     "SITE_HEADER": "PolyMix",
     "ENVIRONMENT": "polymix.admin_site.environment",
     "SITE_URL": "/",
+    "DASHBOARD_CALLBACK": "polymix.admin_home.home",
+    "SIDEBAR": {
+        "show_search": True,
+        "show_all_applications": True,
+        "navigation": [
+            {
+                "title": "Now",
+                "items": [
+                    {"title": "Overview", "icon": "home", "link": reverse_lazy("admin:index")},
+                    {
+                        "title": "Approvals",
+                        "icon": "task_alt",
+                        "link": reverse_lazy("approvals"),
+                        "badge": "polymix.admin_home.to_approve",
+                    },
+                    {
+                        "title": "In doubt",
+                        "icon": "help",
+                        "link": "/admin/trading/order/?state__exact=MANUAL",
+                        "badge": "polymix.admin_home.in_doubt",
+                        "permission": lambda request: request.user.has_perm("trading.view_order"),
+                    },
+                    {
+                        "title": "Breakers",
+                        "icon": "electric_bolt",
+                        "link": reverse_lazy("admin:risk_breakertrip_changelist"),
+                        "badge": "polymix.admin_home.tripped",
+                        "permission": lambda request: request.user.has_perm(
+                            "risk.view_breakertrip"
+                        ),
+                    },
+                    {
+                        "title": "Schedules",
+                        "icon": "schedule",
+                        "link": reverse_lazy("admin:django_celery_beat_periodictask_changelist"),
+                        "permission": lambda request: request.user.has_perm(
+                            "django_celery_beat.view_periodictask"
+                        ),
+                    },
+                ],
+            }
+        ],
+    },
 }
 LOGGING = {
     "version": 1,

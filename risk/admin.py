@@ -6,7 +6,6 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from unfold.admin import ModelAdmin
 
 from accounts.admin import ReadOnly
 from markets import clock
@@ -23,34 +22,22 @@ from risk.services import start_again, stop
 
 
 @admin.register(RiskProfile)
-class RiskProfileAdmin(ModelAdmin):
+class RiskProfileAdmin(ReadOnly):
+    """Limits are changed on the account's own page, which asks a factor to raise them."""
+
     list_display = ["account", "kelly_fraction", "max_position_size", "daily_loss_limit"]
-    readonly_fields = ["account"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
 
 
 @admin.register(PairProfile)
-class PairProfileAdmin(ModelAdmin):
+class PairProfileAdmin(ReadOnly):
     list_display = ["account", "leagues", "accept_standard", "max_unhedged", "max_worst_loss"]
-    readonly_fields = ["account"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
 
 
 @admin.register(RiskState)
 class RiskStateAdmin(ReadOnly):
     list_display = ["account", "cash", "reserved", "committed", "realised", "equity"]
     list_select_related = ["account"]
-    actions = ["stop_buying", "stop_everything", "allow_trading"]
+    actions = ["stop_buying", "stop_everything"]
 
     @admin.action(description="Stop buying for these accounts")
     def stop_buying(self, request: HttpRequest, chosen: QuerySet[RiskState]) -> None:
@@ -59,22 +46,6 @@ class RiskStateAdmin(ReadOnly):
     @admin.action(description="Stop everything for these accounts")
     def stop_everything(self, request: HttpRequest, chosen: QuerySet[RiskState]) -> None:
         self._stop(request, chosen, KillSwitch.Level.ALL)
-
-    @admin.action(description="Allow trading again for these accounts")
-    def allow_trading(self, request: HttpRequest, chosen: QuerySet[RiskState]) -> None:
-        lifted = sum(
-            start_again(
-                scope=KillSwitch.Scope.ACCOUNT,
-                key=str(row.pk),
-                by=request.user.get_username(),
-                now=clock.now(),
-            )
-            for row in chosen
-        )
-        count = chosen.count()
-        self.message_user(
-            request, f"Lifted {lifted} of {count}; {count - lifted} were not stopped."
-        )
 
     def _stop(self, request: HttpRequest, chosen: QuerySet[RiskState], level: str) -> None:
         for row in chosen:
@@ -136,13 +107,13 @@ class KillSwitchAdmin(ReadOnly):
 
     @admin.action(description="Allow again what these stopped")
     def lift(self, request: HttpRequest, chosen: QuerySet[KillSwitch]) -> None:
-        lifted = sum(
-            start_again(
-                scope=row.scope, key=row.key, by=request.user.get_username(), now=clock.now()
-            )
-            for row in list(chosen)
-        )
-        self.message_user(request, f"Lifted {lifted}.")
+        """Lift stops of the server, a venue or a whale; an account's owner lifts his own."""
+        wide = chosen.exclude(scope=KillSwitch.Scope.ACCOUNT)
+        by, now = request.user.get_username(), clock.now()
+        lifted = sum(start_again(scope=row.scope, key=row.key, by=by, now=now) for row in wide)
+        left = chosen.count()
+        rest = f" {left} of accounts stay: their owners lift them on the Stop page." if left else ""
+        self.message_user(request, f"Lifted {lifted}.{rest}")
 
 
 @admin.register(Purse)

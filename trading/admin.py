@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 
-from accounts.admin import ReadOnly
+from accounts.admin import Exportable, ReadOnly
 from accounts.models import Account, User
 from markets import clock
 from risk.domain.presets import PRESETS
@@ -54,17 +54,14 @@ class AccountAdmin(ModelAdmin):
         if "preset" in form.base_fields:
             choices = [(name, name) for name in PRESETS]
             form.base_fields["preset"] = forms.ChoiceField(choices=choices)
-        if obj is not None and "mode" in form.base_fields:
-            # Paper money never becomes real by an edit, nor real money paper.
-            real = [(mode, mode) for mode in ("APPROVAL", "LIVE")]
-            form.base_fields["mode"] = forms.ChoiceField(choices=real)
         return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         if obj is None:
             return []
-        kept = ["owner", "preset", "starting_balance"]
-        return [*kept, "mode"] if obj.is_paper else [*kept, "rehearsal"]
+        # The mode is changed on the account's own page, which asks for a factor.
+        kept = ["owner", "preset", "starting_balance", "mode"]
+        return kept if obj.is_paper else [*kept, "rehearsal"]
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
@@ -87,7 +84,7 @@ class AccountAdmin(ModelAdmin):
 
 
 @admin.register(Decision)
-class DecisionAdmin(ReadOnly):
+class DecisionAdmin(Exportable):
     ordering = ["-at"]
     list_display = ["at", "account", "side", "outcome", "reason", "size", "confidence", "assumed"]
     list_filter = ["reason", "accepted", "side", "account"]
@@ -99,12 +96,12 @@ def _decline(order: Order, by: User) -> Outcome:
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnly):
+class OrderAdmin(Exportable):
     ordering = ["-created_at"]
     list_display = ["created_at", "account", "side", "outcome", "state", "shares", "filled_shares"]
     list_filter = ["state", "side", "account"]
     list_select_related = ["account", "outcome__market"]
-    actions = ["approve", "decline", "cancel", "never_arrived", "is_over"]
+    actions = ["approve", "decline", "cancel", "settle"]
 
     @admin.action(description="Approve these orders…")
     def approve(self, request: HttpRequest, chosen: QuerySet[Order]) -> HttpResponse:
@@ -122,21 +119,14 @@ class OrderAdmin(ReadOnly):
             orders.cancel(order_id=order.pk, by=request.user.get_username(), now=clock.now())
         self.message_user(request, f"Asked to cancel {chosen.count()}; fills that came first stay.")
 
-    @admin.action(description="MANUAL: the wallet shows that it never arrived")
-    def never_arrived(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
-        self._decide(request, chosen, OrderState.ABSENT)
-
-    @admin.action(description="MANUAL: the wallet shows that it is over; booked fills stay")
-    def is_over(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
-        self._decide(request, chosen, OrderState.CANCELED)
-
-    def _decide(self, request: HttpRequest, chosen: QuerySet[Order], state: OrderState) -> None:
-        by, now = request.user.get_username(), clock.now()
-        done = sum(
-            orders.decide_manual(order_id=order.pk, state=state, by=by, now=now) for order in chosen
-        )
-        words = f"Decided {done} of {len(chosen)}; the others were not MANUAL, or had fills."
-        self.message_user(request, words)
+    @admin.action(description="MANUAL: look and decide…")
+    def settle(self, request: HttpRequest, chosen: QuerySet[Order]) -> HttpResponse | None:
+        """Lead to the page that takes a note and a factor; only its owner settles an order."""
+        order = chosen.filter(state=OrderState.MANUAL).first()
+        if order is None or chosen.count() != 1:
+            self.message_user(request, "Choose one order that is MANUAL.")
+            return None
+        return redirect("manual-decide", order.pk)
 
     def _answer(
         self,
@@ -155,7 +145,7 @@ class OrderAdmin(ReadOnly):
 
 
 @admin.register(Position)
-class PositionAdmin(ReadOnly):
+class PositionAdmin(Exportable):
     ordering = ["-opened_at"]
     list_display = ["account", "outcome", "shares", "cost", "realised", "opened_at", "closed_at"]
     list_filter = ["account", ("closed_at", admin.EmptyFieldListFilter)]
@@ -193,7 +183,7 @@ class ApprovalAdmin(ReadOnly):
 
 
 @admin.register(Fill)
-class FillAdmin(ReadOnly):
+class FillAdmin(Exportable):
     ordering = ["-at"]
     list_display = ["at", "account", "order", "shares", "price", "fee", "settlement"]
     list_filter = ["account", "settlement"]
@@ -201,7 +191,7 @@ class FillAdmin(ReadOnly):
 
 
 @admin.register(Entry)
-class EntryAdmin(ReadOnly):
+class EntryAdmin(Exportable):
     ordering = ["-at"]
     list_display = ["at", "account", "kind", "source"]
     list_filter = ["kind", "account"]
@@ -209,7 +199,7 @@ class EntryAdmin(ReadOnly):
 
 
 @admin.register(Posting)
-class PostingAdmin(ReadOnly):
+class PostingAdmin(Exportable):
     list_display = ["entry", "book", "amount"]
     list_filter = ["book"]
     list_select_related = ["entry"]
@@ -224,14 +214,14 @@ class EquityPointAdmin(ReadOnly):
 
 
 @admin.register(Transfer)
-class TransferAdmin(ReadOnly):
+class TransferAdmin(Exportable):
     list_display = ["at", "account", "amount", "source", "destination", "state", "by"]
     list_filter = ["state"]
     search_fields = ["account__name", "id"]
 
 
 @admin.register(MarketSettlement)
-class MarketSettlementAdmin(ReadOnly):
+class MarketSettlementAdmin(Exportable):
     list_display = ["settled_at", "account", "ticker", "result", "profit", "booked_at"]
     list_filter = ["venue", "result"]
     search_fields = ["account__name", "ticker"]

@@ -70,13 +70,11 @@ def test_an_approval_counts_what_really_happened(world: World, staff):
     assert_invariants()
 
 
-def test_stopping_and_allowing_again(world: World, staff):
+def test_accounts_are_stopped_from_their_list(world: World, staff):
     state = world.account.risk
 
     assert act(staff, type(state), "stop_buying", state) == "Stopped 1."
     assert KillSwitch.objects.get().level == "ENTRIES"
-    assert act(staff, type(state), "allow_trading", state) == "Lifted 1 of 1; 0 were not stopped."
-    assert not KillSwitch.objects.exists()
 
 
 def test_what_adds_risk_leads_to_the_page_that_says_so(world: World, staff):

@@ -9,6 +9,7 @@ import psycopg
 from django.core.management.base import BaseCommand
 
 from polymix import embedded
+from polymix.admin_home import make_roles
 from polymix.apps import make_schedules
 from polymix.celery import app
 
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         with psycopg.connect(embedded.database_url(), autocommit=True) as connection:
             connection.execute(LOCK)
             make_schedules()
+            make_roles()
             threading.Thread(target=_end_without, args=[connection], daemon=True).start()
             app.Beat(loglevel="INFO", pidfile=None).run()
 
