@@ -33,6 +33,9 @@ PAPER_BOOK_SHARE = dollars("PAPER_BOOK_SHARE", default="0.50")
 PAPER_FEE_RATE = dollars("PAPER_FEE_RATE", default="0.05")
 # Of an order that takes at once, to which the market's own delay is added.
 PAPER_TAKER_LATENCY_SECONDS = dollars("PAPER_TAKER_LATENCY_SECONDS", default="0.3")
+# More than so many failures among a venue's last 20 settlements of some hours stop buying there.
+SETTLEMENT_FAILURES = env.int("SETTLEMENT_FAILURES", default=2)
+SETTLEMENT_HOURS = env.int("SETTLEMENT_HOURS", default=6)
 # How many accounts of this server may have one side of a pair open at a time.
 PAIR_OPEN_LEGS = env.int("PAIR_OPEN_LEGS", default=5)
 # USD that a scan looks at on one route; accounts size their own trades.

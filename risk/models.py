@@ -128,6 +128,7 @@ class PairProfile(models.Model):
     quiet_seconds = models.PositiveIntegerField(default=PAIRS.quiet_seconds)
     max_unhedged = models.DecimalField(default=PAIRS.max_unhedged, **MONEY)
     max_unhedged_part = models.DecimalField(default=PAIRS.max_unhedged_part, **FRACTION)
+    max_provisional = models.DecimalField(default=PAIRS.max_provisional, **MONEY)
     hedge_loss = models.DecimalField(default=PAIRS.hedge_loss, **FRACTION)
     hedge_tries = models.PositiveSmallIntegerField(default=PAIRS.hedge_tries)
     hedge_soft = models.DecimalField(default=PAIRS.hedge_soft, **SECONDS)
@@ -179,6 +180,12 @@ class RiskState(models.Model):
     reserved = models.DecimalField(default=0, **MONEY)
     committed = models.DecimalField(default=0, **MONEY, help_text="open cost, fees included")
     realised = models.DecimalField(default=0, **MONEY)
+    apart = models.DecimalField(
+        db_default=0,
+        default=0,
+        **MONEY,
+        help_text="realised on one leg of pairs whose other leg is not paid yet",
+    )
     consecutive_losses = models.PositiveIntegerField(default=0)
     high_water = models.DecimalField(**MONEY)
     equity = models.DecimalField(**MONEY, help_text="at mark, when last looked at")

@@ -18,8 +18,9 @@ OPEN_TRIPS = """
 SELECT account_id, kind, window_start, measured, "limit" FROM risk_breakertrip
  WHERE reset_at IS NULL AND account_id = ANY(%(accounts)s) ORDER BY at
 """
-# A kill switch that somebody set, and one that nobody lifts but by looking: a critical alert of a
-# real account that was not seen in time. By the database's clock, which no feed moves.
+# A kill switch that somebody set; one that nobody lifts but by looking: a critical alert of a real
+# account that was not seen in time; and one that time lifts: too many matches of the venue's latest
+# failed on the chain. By the database's clock, which no feed moves.
 STOPS = """
 SELECT id, scope, key, level, by, why, at FROM risk_killswitch
  UNION ALL
@@ -27,8 +28,20 @@ SELECT -e.id, 'ALERT', e.account_id::text, 'ENTRIES', '', e.sentence, e.at
   FROM notifications_event e JOIN accounts_account a ON a.id = e.account_id
  WHERE e.level = 'ACT' AND e.seen_at IS NULL AND a.mode <> 'PAPER'
    AND e.at < now() - make_interval(mins => %(minutes)s)
+ UNION ALL
+SELECT 0, 'VENUE', last.venue, 'ENTRIES', 'the settlement breaker',
+       last.failed || ' of its last ' || last.known || ' settlements failed', last.at
+  FROM (SELECT venue, count(*) FILTER (WHERE settlement = 'FAILED') AS failed,
+               count(*) AS known, max(at) AS at
+          FROM (SELECT venue, settlement, at FROM trading_fill
+                 WHERE venue = 'polymarket' AND settlement IN ('CONFIRMED', 'FAILED')
+                   AND at > now() - make_interval(hours => %(hours)s)
+                 ORDER BY at DESC LIMIT %(settlements)s) latest
+         GROUP BY venue) last
+ WHERE last.failed > %(failures)s
  ORDER BY id
 """
+SETTLEMENTS = 20  # the latest ones that the settlement breaker looks at
 ALERT = "ALERT"
 UNSEEN = 'A critical alert has had no answer: open it and say "I have seen it". It says:'
 
@@ -59,12 +72,18 @@ class Stops:
                 where = {"SERVER": "on this server", "ACCOUNT": "for this account"}.get(
                     switch.scope, f"for {switch.key}"
                 )
-                return f"{what} is stopped {where} by {switch.by} since {moment(switch.at)}."
+                why = f": {switch.why}" if switch.scope == KillSwitch.Scope.VENUE else ""
+                return f"{what} is stopped {where} by {switch.by} since {moment(switch.at)}{why}."
         return ""
 
 
 def read_stops() -> Stops:
-    asked = {"minutes": settings.ALERT_MINUTES}
+    asked = {
+        "minutes": settings.ALERT_MINUTES,
+        "settlements": SETTLEMENTS,
+        "failures": settings.SETTLEMENT_FAILURES,
+        "hours": settings.SETTLEMENT_HOURS,
+    }
     return Stops(switches=tuple(KillSwitch(**row) for row in rows(STOPS, asked)))
 
 

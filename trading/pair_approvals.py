@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.models import Account, User
 from risk import stops
@@ -23,6 +24,7 @@ from venues.money import ZERO
 from venues.words import dollars
 
 SEEN_WITHIN = timedelta(seconds=3)  # that an opportunity was seen, for a person to approve it
+GONE = timedelta(seconds=10)  # since an opportunity ended: a flicker takes no request back
 BOTH = (Role.FIRST, Role.HEDGE)  # whose money is held from the beginning
 
 
@@ -89,6 +91,25 @@ def decline(*, trade_id: UUID, by: User, now: datetime, note: str = "") -> Outco
         why = f"Declined by {by.username}" + (f": {note}" if note else ".")
         pair_trades.give_up(trade, _waiting(trade), why, by=by.username, now=now)
     return Outcome(counted=True, sentence=why)
+
+
+def withdraw_gone(*, now: datetime) -> int:
+    """Take back requests whose opportunity is gone: nobody can say yes to them any more, and their
+    game is free for the next one. Returns how many.
+    """
+    waiting = PairTrade.objects.filter(state=PairState.AWAITING_APPROVAL.value)
+    gone = waiting.filter(
+        Q(opportunity__ended_at__lt=now - GONE) | Q(opportunity__last_seen__lt=now - GONE)
+    )
+    count = 0
+    for trade_id in gone.values_list("pk", flat=True):
+        with transaction.atomic():
+            trade = pair_trades.lock(trade_id)
+            if trade.state == PairState.AWAITING_APPROVAL:
+                why = "The opportunity is gone; nothing was sent."
+                pair_trades.give_up(trade, _waiting(trade), why, by="", now=now)
+                count += 1
+    return count
 
 
 def _too_late(trade: PairTrade) -> Outcome:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Min, Sum
+from django.db.models import F, Min, Sum
 
 from accounts import credentials, kalshi_keys
 from accounts.models import Account
@@ -24,8 +24,9 @@ from risk.services import record_trips
 from trading import exposure, pair_views, purses
 from trading.domain.pair_state import PairState
 from trading.domain.pairing import PairSituation, Purse
-from trading.models import PairTrade
+from trading.models import Fill, PairTrade
 from venues.money import ZERO
+from venues.types import Settlement
 
 Halves = Mapping[Route, tuple[Side, Side]]
 
@@ -139,6 +140,18 @@ def _losses(
     return breakers.losses_from(columns, now=now, equity=equity, in_flight_cost=in_flight)
 
 
+def _provisional(account: Account) -> Decimal:
+    """Return what was bought on Polymarket and is not settled, USD: any of it may still fail."""
+    open_fills = Fill.objects.filter(
+        account=account,
+        venue="polymarket",
+        settlement__in=[each.value for each in Settlement if not each.is_final],
+        order__side="BUY",
+    )
+    total: Decimal | None = open_fills.aggregate(t=Sum(F("price") * F("shares")))["t"]
+    return total or ZERO
+
+
 def _traded(account: Account, rows: Mapping[Route, Opportunity]) -> frozenset[Route]:
     """Return routes whose present stretch this account has traded: it trades none twice."""
     of = {row.pk for row in rows.values()}
@@ -175,6 +188,7 @@ def _candidate(
         frozen=frozen,
         blocked=pair.blocked_why,
         is_approved=approved,
+        provisional=_provisional(account),
         markets_open=all(each.status == Market.Status.OPEN for each in markets),
         fees_known=all(each.fee_rate is not None for each in markets),
         seconds_to_start=shared.seconds_to_start,

@@ -17,9 +17,11 @@ from markets import catalogue, kalshi_catalogue
 from markets.models import Market, Outcome
 from markets.resolutions import BadPayout
 from notifications.services import record, record_once
+from risk.models import RiskState
 from trading import pair_trades, pair_words, reconciliation, settlement
 from trading.domain.pair_state import PairState, Role
 from trading.models import Order, PairTrade, Position
+from trading.windows import after_money_moved, roll
 from venues.errors import Unreadable
 from venues.kalshi.public import Public as KalshiPublic
 from venues.money import MICRO, ZERO
@@ -188,6 +190,7 @@ def _settle(trade: PairTrade, *, now: datetime) -> bool:
     trade.explained = {name: str(part) for name, part in found.parts.items()}
     trade.explained["payouts"] = [str(each) for each in payouts]
     trade.save(update_fields=["settled_at", "realised", "explained"])
+    _count(trade, found.realised, now=now)
     record(
         kind="pair_settled",
         account_id=trade.account_id,
@@ -198,10 +201,26 @@ def _settle(trade: PairTrade, *, now: datetime) -> bool:
     return True
 
 
+def _count(trade: PairTrade, realised: Decimal, *, now: datetime) -> None:
+    """Let a pair count once among losses, by what both of its legs came to."""
+    apart = Decimal(trade.figures.get("apart", "0"))
+    if "apart" not in trade.figures:
+        return  # it was sold again, and counted as it was sold
+    risk = RiskState.objects.get(account_id=trade.account_id)  # its lock is held
+    roll(risk, now=now)
+    risk.apart -= apart
+    risk.day_realised += apart
+    risk.hour_realised += apart
+    if realised:
+        risk.consecutive_losses = risk.consecutive_losses + 1 if realised < 0 else 0
+    after_money_moved(risk, now=now)
+
+
 def _settle_positions(trade: PairTrade, *, now: datetime) -> bool:
     """Settle a trade that a person took over: what he did with its shares, its positions tell."""
     trade.settled_at = now
     trade.save(update_fields=["settled_at"])
+    _count(trade, Decimal(trade.figures.get("apart", "0")), now=now)
     record(
         kind="pair_settled",
         account_id=trade.account_id,

@@ -18,13 +18,13 @@ from markets.models import Opportunity, Outcome, Pair
 from notifications.services import record, record_once
 from risk.domain.pairs import PairLimits
 from risk.models import RiskState
-from trading import fills, orders, pair_orders, pair_views, pair_words
+from trading import fills, orders, pair_figures, pair_orders, pair_views, pair_words
 from trading.domain.legs import End, Legs, Place, decide
 from trading.domain.order_state import IllegalMove, OrderState
-from trading.domain.pair_state import NEXT, OPEN, PairState, Role
+from trading.domain.pair_state import NEXT, OPEN, PairState
 from trading.domain.pairing import PairIntent
 from trading.models import Fill, Order, PairEvent, PairTrade
-from venues.money import MICRO, ZERO
+from venues.words import dollars
 
 P, S = PairState, OrderState
 
@@ -251,38 +251,31 @@ def _finish(
     trade.ended_at, trade.unhedged_at = now, None
     if state is P.HEDGED:
         trade.hedged_at = now
-    trade.figures = {**trade.figures, **_unwound(trade)}
+    trade.figures = {**trade.figures, **pair_figures.unwound(trade), **pair_figures.dear(trade)}
     trade.save(update_fields=["ended_at", "unhedged_at", "hedged_at", "figures"])
     move(trade, state, sentence, by=by, now=now)
     if is_told:
         _announce(trade, state, sentence, now=now)
 
 
-def _unwound(trade: PairTrade) -> dict[str, str]:
-    """Return how much was sold again, and what that lost: from it the leg risk is measured."""
-    sold, lost = ZERO, ZERO
-    for role, bought_by in (
-        (Role.UNWIND, (Role.FIRST, Role.REBUY)),
-        (Role.UNHEDGE, (Role.HEDGE,)),
-    ):
-        sales = trade.orders.filter(role=role.value)
-        buys = trade.orders.filter(role__in=[each.value for each in bought_by])
-        shares_sold = sum((each.filled_shares for each in sales), ZERO)
-        bought = sum((each.filled_shares for each in buys), ZERO)
-        if not shares_sold or not bought:
-            continue
-        unit = sum((each.filled_cost + each.fees for each in buys), ZERO) / bought
-        sold += shares_sold
-        lost += unit * shares_sold - sum((each.filled_cost - each.fees for each in sales), ZERO)
-    return {"unwound_shares": str(sold), "unwound_loss": str(lost.quantize(MICRO))}
-
-
 def _announce(trade: PairTrade, state: PairState, sentence: str, *, now: datetime) -> None:
     if state is P.HEDGED:
+        coming = pair_figures.expected_now(trade)
         record(
             kind="pair_hedged",
             account_id=trade.account_id,
-            sentence=f"{pair_words.mark_of(trade)} {trade.game}: {sentence}",
+            level="INFO" if coming >= 0 else "WARN",
+            sentence=f"{pair_words.mark_of(trade)} {trade.game}: {sentence} Planned "
+            f"{dollars(trade.expected, signed=True)}, expected now "
+            f"{dollars(coming, signed=True)}.",
+            payload={"pair_trade": str(trade.pk)},
+            at=now,
+        )
+    elif state is P.ABORTED:
+        record(
+            kind="pair_aborted",
+            account_id=trade.account_id,
+            sentence=f"{pair_words.mark_of(trade)} {trade.game} did not come about. {sentence}",
             payload={"pair_trade": str(trade.pk)},
             at=now,
         )

@@ -74,16 +74,22 @@ def runs(account: Account, game: Game) -> bool:
 
 def held(account_id: UUID, outcome_id: int) -> Decimal:
     """Return shares of an outcome that an account holds for pairs which are not settled."""
+    return sum(held_by_trade(account_id, outcome_id).values(), ZERO)
+
+
+def held_by_trade(account_id: UUID, outcome_id: int) -> dict[UUID, Decimal]:
+    """Return the same for each pair trade that holds some."""
     running = Order.objects.filter(
         account_id=account_id,
         outcome_id=outcome_id,
         pair_trade__settled_at__isnull=True,
         pair_trade__state__in=sorted(RUNNING - {PairState.MANUAL.value}),
     ).exclude(pair_trade__figures__has_key="taken_over")
-    bought = running.filter(side=Side.BUY).aggregate(total=Sum("filled_shares"))["total"] or ZERO
-    sold = running.filter(side=Side.SELL).aggregate(total=Sum("filled_shares"))["total"] or ZERO
-    total: Decimal = bought - sold
-    return total
+    found: dict[UUID, Decimal] = {}
+    for trade_id, side, count in running.values_list("pair_trade", "side", "filled_shares"):
+        signed = -count if side == Side.SELL else count
+        found[trade_id] = found.get(trade_id, ZERO) + signed
+    return {trade_id: count for trade_id, count in found.items() if count > 0}
 
 
 def one_sided(account: Account) -> int:
@@ -144,10 +150,12 @@ def leg_risk(*, bounds: PairLimits, is_paper: bool) -> LegRisk:
     for trade in latest:
         trades += 1
         unwound = Decimal(str(trade.figures.get("unwound_shares", "0")))
-        if unwound or trade.state == PairState.MANUAL or trade.figures.get("was_manual"):
+        dear = Decimal(str(trade.figures.get("dear_shares", "0")))
+        if unwound or dear or trade.state == PairState.MANUAL or trade.figures.get("was_manual"):
             failed += 1
-            shares += unwound
-            loss += max(Decimal(str(trade.figures.get("unwound_loss", "0"))), ZERO)
+            shares += unwound + dear
+            for name in ("unwound_loss", "dear_loss"):
+                loss += max(Decimal(str(trade.figures.get(name, "0"))), ZERO)
     return LegRisk(
         trades=trades, failed=failed, loss=loss / shares if shares > 0 else bounds.hedge_loss
     )

@@ -19,7 +19,15 @@ from markets.domain.payoff import Route
 from markets.domain.scanner import Found, Scanner, Watched
 from markets.models import Opportunity
 from markets.opportunities import Recorder
-from trading import arbitrage, leases, pair_gathering, pair_settlement, pair_trades, pair_views
+from trading import (
+    arbitrage,
+    leases,
+    pair_approvals,
+    pair_gathering,
+    pair_settlement,
+    pair_trades,
+    pair_views,
+)
 from trading.models import PairTrade
 from trading.pair_books import Books
 from trading.pair_gathering import Seen
@@ -102,6 +110,8 @@ class PairWatch:
             return
         now = self.now()
         rest = self._is_due("rest", REST_EVERY, now=now)
+        if rest:
+            pair_approvals.withdraw_gone(now=now)
         for trade_id in pair_views.just_ended(now=now) if rest else ():
             # What a venue told of it since is in the rows: whoever keeps orders asks for that.
             with one_alone(f"pair trade {trade_id}"):

@@ -34,7 +34,7 @@ COUNTS = {name for name in LIMIT_NAMES if not isinstance(getattr(DEFAULT, name),
 # The limits of an account come as one text: most accounts share them, and none changes them often.
 LOCK = f"""
 SELECT rs.account_id, rs.cash, rs.reserved, rs.committed, rs.consecutive_losses, rs.high_water,
-       rs.equity, rs.day, rs.day_equity, rs.day_realised, rs.day_forgiven, rs.day_copies,
+       rs.equity, rs.apart, rs.day, rs.day_equity, rs.day_realised, rs.day_forgiven, rs.day_copies,
        rs.hour, rs.hour_equity, rs.hour_realised, rs.hour_forgiven,
        a.mode, a.rehearsal, a.auto_below, f.paused, f.copy_exits, f.size_factor, f.max_trade,
        f.max_price_drift AS follow_drift, f.min_whale_quality AS follow_quality,

@@ -134,10 +134,20 @@ def _reopened(position: Position) -> Position:
 
 
 def settled(
-    *, risk: RiskState, position: Position, payout: Decimal, source: str, at: datetime
-) -> None:
-    """Pay out all shares of a position."""
-    close(
+    *,
+    risk: RiskState,
+    position: Position,
+    payout: Decimal,
+    source: str,
+    at: datetime,
+    paired: Decimal = ZERO,
+) -> Decimal:
+    """Pay out all shares of a position; returns the gain of its `paired` shares.
+
+    That gain is in the books, and in no window of losses yet: its pair counts it when both of its
+    legs are paid.
+    """
+    return close(
         position,
         risk=risk,
         shares=position.shares,
@@ -145,6 +155,7 @@ def settled(
         kind=EntryKind.SETTLEMENT,
         source=source,
         at=at,
+        paired=paired,
     )
 
 
@@ -221,7 +232,9 @@ def close(
     at: datetime,
     fill_id: int | None = None,
     is_confirmed: bool = True,
-) -> None:
+    paired: Decimal = ZERO,
+) -> Decimal:
+    """Take shares out of a position for what they brought; returns the gain of `paired` ones."""
     before = holding_of(position)
     after = before.close(shares=shares, proceeds=proceeds)
     basis, gain = before.cost - after.cost, after.realised - before.realised
@@ -233,10 +246,13 @@ def close(
     position.save()
     risk.cash += proceeds
     risk.committed -= basis
+    part = min(paired / shares, Decimal(1)) if shares else ZERO
+    apart = (gain * part).quantize(money.MICRO)
     risk.realised += gain
-    risk.day_realised += gain
-    risk.hour_realised += gain
-    if position.closed_at is not None and is_confirmed and shares:
+    risk.apart += apart
+    risk.day_realised += gain - apart
+    risk.hour_realised += gain - apart
+    if position.closed_at is not None and is_confirmed and shares > paired:
         _count_streak(position, risk)
     ledger.book(
         account_id=position.account_id,
@@ -247,6 +263,7 @@ def close(
         position_id=position.pk,
         fill_id=fill_id,
     )
+    return apart
 
 
 def _count_streak(position: Position, risk: RiskState) -> None:

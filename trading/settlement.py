@@ -11,7 +11,7 @@ from accounts.models import Account
 from markets.models import Market, Outcome, Resolution
 from notifications.services import record
 from risk.models import RiskState
-from trading import orders, positions, purses
+from trading import orders, pair_figures, pair_views, positions, purses
 from trading.models import Entry, Fill, MarketSettlement, Order, Position, Redemption
 from trading.windows import after_money_moved, roll
 from venues.money import ZERO
@@ -177,7 +177,18 @@ def _pay(
             payout = Decimal(resolution.payouts.get(position.outcome.token, "0"))
             payout = ZERO if is_written_off else payout
             shares = position.shares
-            positions.settled(risk=risk, position=position, payout=payout, source=source, at=now)
+            apart = positions.settled(
+                risk=risk,
+                position=position,
+                payout=payout,
+                source=source,
+                at=now,
+                paired=pair_views.held(account_id, position.outcome_id),
+            )
+            if apart:
+                pair_figures.keep_apart(
+                    account_id=account_id, outcome_id=position.outcome_id, gain=apart
+                )
             record(
                 kind="settled",
                 account_id=account_id,

@@ -33,8 +33,10 @@ WITH old AS (
    WHERE rs.account_id = ANY(%(accounts)s) AND (rs.hour IS NULL OR rs.hour < %(hour)s)
 ), rolled AS (
   UPDATE risk_riskstate rs
-     SET hour = %(hour)s, hour_equity = old.hour_equity, hour_realised = 0, hour_forgiven = 0,
-         day_equity = old.day_equity,
+     SET hour = %(hour)s, hour_equity = old.hour_equity - rs.apart, hour_realised = 0,
+         hour_forgiven = 0,
+         day_equity = old.day_equity - CASE WHEN rs.day IS DISTINCT FROM %(day)s
+                                            THEN rs.apart ELSE 0 END,
          day_realised = CASE WHEN rs.day = %(day)s THEN rs.day_realised ELSE 0 END,
          day_forgiven = CASE WHEN rs.day = %(day)s THEN rs.day_forgiven ELSE 0 END,
          day_copies = CASE WHEN rs.day = %(day)s THEN rs.day_copies ELSE 0 END,

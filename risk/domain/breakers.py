@@ -79,8 +79,10 @@ def losses_from(
     """Return the losses of the day and hour of `now` from the columns of a RiskState.
 
     The row may be of an older window: in the new one nothing happened yet, and it began with what
-    the account was last seen worth.
+    the account was last seen worth. What one leg of a pair was paid is left `apart` until the other
+    is paid too: until then its price is what the pair is believed to be worth.
     """
+    equity -= row["apart"]
     return Losses(
         day=_window(row, "day", start=day_start(now)),
         hour=_window(row, "hour", start=hour_start(now)),
@@ -93,7 +95,8 @@ def losses_from(
 def _window(row: Mapping[str, Any], name: str, *, start: datetime) -> Window:
     began: datetime | None = row[name]
     if began is None or began < start:
-        return Window(start=start, equity_at_start=row["equity"], realised=ZERO)
+        before = row["equity"] - row["apart"]
+        return Window(start=start, equity_at_start=before, realised=ZERO)
     return Window(
         start=began,
         equity_at_start=row[f"{name}_equity"],

@@ -35,6 +35,7 @@ class PairLimits:
     quiet_seconds: int = 120  # before a start or a pause, in which no pair begins
     max_unhedged: Decimal = Decimal("50")
     max_unhedged_part: Decimal = Decimal("0.01")  # of the equity
+    max_provisional: Decimal = Decimal("200")  # matched on Polymarket and not settled yet
     hedge_loss: Decimal = Decimal("0.04")  # a share: how far a hedge or an unwind may go
     hedge_tries: int = 3
     hedge_soft: Decimal = Decimal("5")  # then only the last price is tried
@@ -72,6 +73,7 @@ class PairCandidate:
     frozen: str
     blocked: str
     is_approved: bool
+    provisional: Decimal  # USD matched on Polymarket that the chain has not confirmed
     markets_open: bool
     fees_known: bool
     seconds_to_start: float
@@ -133,6 +135,15 @@ def _book_age(c: PairCandidate) -> str | None:
     return None
 
 
+def _unsettled(c: PairCandidate) -> str | None:
+    if c.provisional < c.bounds.max_provisional:
+        return None
+    return (
+        f"${c.provisional:.2f} are matched on Polymarket and not settled yet; you allow "
+        f"${c.bounds.max_provisional:.2f}."
+    )
+
+
 def _daily(c: PairCandidate) -> str | None:
     most = c.limits.max_daily_pairs
     return f"{c.pairs_today} of {most} trades today." if c.pairs_today >= most else None
@@ -164,6 +175,7 @@ CHECKS: tuple[tuple[Reason, Check], ...] = (
             else (c.server_legs or None)
         ),
     ),
+    (Reason.STILL_SETTLING, _unsettled),
     (Reason.LIMIT_DAILY_TRADES, _daily),
 )
 

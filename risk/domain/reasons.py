@@ -60,6 +60,7 @@ class Reason(StrEnum):
     EXCLUDED = "EXCLUDED"
     BOOK_OLD = "BOOK_OLD"
     VENUE_PAUSE = "VENUE_PAUSE"
+    STILL_SETTLING = "STILL_SETTLING"
     KEY_MISSING = "KEY_MISSING"
 
 
@@ -74,6 +75,7 @@ BLOCKED = {
     Reason.LEG_OPEN,
     Reason.BOOK_OLD,
     Reason.VENUE_PAUSE,
+    Reason.STILL_SETTLING,
 }
 ACT = {
     Reason.BREAKER_STREAK,
@@ -127,6 +129,7 @@ ADVICE = {
     Reason.EXCLUDED: "Edit pair settings.",
     Reason.BOOK_OLD: "Wait; run doctor if it lasts.",
     Reason.VENUE_PAUSE: "Wait.",
+    Reason.STILL_SETTLING: "Wait: the chain settles within moments.",
     Reason.KEY_MISSING: "Open Keys: the page shows which venue has none.",
 }
 

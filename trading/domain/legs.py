@@ -219,8 +219,12 @@ def _on_its_way(legs: Legs, going: Iterable[OrderView]) -> Step:
 
 
 def _may_hedge_dust(legs: Legs) -> bool:
-    """Tell whether a first hedge is still due: Kalshi takes hundredths of a contract."""
-    return legs.naked >= Decimal("0.01") and legs.count(Role.HEDGE) == 0 and not legs.is_stopped
+    """Tell whether a first hedge is still due: Kalshi takes hundredths of a contract.
+
+    One that was refused here counts too: dust is worth no second order.
+    """
+    tried = any(each.role is Role.HEDGE and not each.waits for each in legs.orders)
+    return legs.naked >= Decimal("0.01") and not tried and not legs.is_stopped
 
 
 def _balanced(legs: Legs) -> Step:

@@ -101,10 +101,25 @@ def decide_pair(each: PairSituation) -> PairAnswer:
     refusal = pairs.before_sizing(each.candidate)
     if refusal is not None:
         return PairAnswer(reason=refusal.reason, sentence=refusal.sentence)
-    found = best([q for q in (sized(each, route) for route in each.halves) if q is not None])
-    if found is None:
+    quotes = [q for q in (sized(each, route) for route in each.halves) if q is not None]
+    if not quotes:
         refusal = _nothing(each)
         return PairAnswer(reason=refusal.reason, sentence=refusal.sentence)
+    answers = [_on_route(each, quote) for quote in _best_first(quotes)]
+    # What holds against the best route need not hold against another one.
+    return next((answer for answer in answers if answer.intent is not None), answers[0])
+
+
+def _best_first(quotes: list[Quote]) -> list[Quote]:
+    left, ordered = list(quotes), []
+    while (found := best(left)) is not None:
+        ordered.append(found)
+        left.remove(found)
+    return ordered
+
+
+def _on_route(each: PairSituation, found: Quote) -> PairAnswer:
+    """Return what the checks of one route say of it."""
     intent = intend(each, found)
     refusal = _after(each, found, intent)
     if refusal is not None:
@@ -168,9 +183,10 @@ def _caps(each: PairSituation, route: Route) -> Caps:
     limits, bounds = each.limits, each.bounds
     unhedged = min(bounds.max_unhedged, bounds.max_unhedged_part * each.equity)
     total = min(limits.bet_amount, limits.max_position_size, max(each.free_cash, ZERO))
+    # Either side may be the one that stays: the second one when the chain loses the first.
     return Caps(
         first=max(min(unhedged, each.first_purse.free), ZERO),
-        second=max(each.second_purses[route].free, ZERO),
+        second=max(min(unhedged, each.second_purses[route].free), ZERO),
         total=total,
     )
 

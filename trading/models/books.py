@@ -50,6 +50,10 @@ class Fill(models.Model):
         indexes = [
             models.Index(fields=["account", "at"], name="fill_by_account"),
             models.Index(fields=["account", "print_id"], name="fill_by_print"),
+            # Read by the settlement breaker: the latest of a real venue.
+            models.Index(
+                fields=["-at"], condition=Q(venue="polymarket"), name="fill_polymarket_latest"
+            ),
             # Read by the sweep: matches that are not money yet.
             models.Index(
                 fields=["order"],
