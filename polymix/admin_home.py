@@ -263,18 +263,39 @@ def _admin(now: datetime) -> list[Table]:
     ]
 
 
-def to_approve(request: HttpRequest) -> str:
-    """Return the sidebar's count of waiting approvals, empty for none."""
-    assert isinstance(request.user, User)
-    return str(approvals.waiting_for(request.user).count() or "")
-
-
-def in_doubt(request: HttpRequest) -> str:
-    """Return the sidebar's count of orders that only a person can settle."""
-    return str(Order.objects.filter(state=OrderState.MANUAL).count() or "")
-
-
-def tripped(request: HttpRequest) -> str:
-    """Return the sidebar's count of breakers that are open."""
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the sidebar's first part: what a role looks at, with counts of what waits."""
+    user = request.user
+    assert isinstance(user, User)
     day = timezone.now() - timedelta(days=1)
-    return str(BreakerTrip.objects.filter(reset_at=None, at__gte=day).count() or "")
+    items: list[dict[str, Any]] = [
+        {"title": "Overview", "icon": "home", "link": reverse("admin:index")},
+        {
+            "title": "Approvals",
+            "icon": "task_alt",
+            "link": reverse("approvals"),
+            "badge": approvals.waiting_for(user).count(),
+        },
+    ]
+    if user.has_perm("trading.view_order"):
+        items.append(
+            {
+                "title": "In doubt",
+                "icon": "help",
+                "link": reverse("admin:trading_order_changelist") + "?state__exact=MANUAL",
+                "badge": Order.objects.filter(state=OrderState.MANUAL).count(),
+            }
+        )
+    if user.has_perm("risk.view_breakertrip"):
+        items.append(
+            {
+                "title": "Breakers",
+                "icon": "electric_bolt",
+                "link": reverse("admin:risk_breakertrip_changelist"),
+                "badge": BreakerTrip.objects.filter(reset_at=None, at__gte=day).count(),
+            }
+        )
+    if user.has_perm("django_celery_beat.view_periodictask"):
+        link = reverse("admin:django_celery_beat_periodictask_changelist")
+        items.append({"title": "Schedules", "icon": "schedule", "link": link})
+    return [{"title": "Now", "items": items}]

@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-from django.urls import reverse_lazy
-
 from polymix import embedded
 from polymix.env import credential_keys, dollars, env, hashes, secret_key, vapid_key
 
@@ -293,6 +291,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/api/(v1/)?",
     "ENUM_NAME_OVERRIDES": {
         "AccountMode": "accounts.models.Account.Mode",
         "WantedMode": ["APPROVAL", "LIVE"],
@@ -332,44 +331,7 @@ UNFOLD = {
     "SIDEBAR": {
         "show_search": True,
         "show_all_applications": True,
-        "navigation": [
-            {
-                "title": "Now",
-                "items": [
-                    {"title": "Overview", "icon": "home", "link": reverse_lazy("admin:index")},
-                    {
-                        "title": "Approvals",
-                        "icon": "task_alt",
-                        "link": reverse_lazy("approvals"),
-                        "badge": "polymix.admin_home.to_approve",
-                    },
-                    {
-                        "title": "In doubt",
-                        "icon": "help",
-                        "link": "/admin/trading/order/?state__exact=MANUAL",
-                        "badge": "polymix.admin_home.in_doubt",
-                        "permission": lambda request: request.user.has_perm("trading.view_order"),
-                    },
-                    {
-                        "title": "Breakers",
-                        "icon": "electric_bolt",
-                        "link": reverse_lazy("admin:risk_breakertrip_changelist"),
-                        "badge": "polymix.admin_home.tripped",
-                        "permission": lambda request: request.user.has_perm(
-                            "risk.view_breakertrip"
-                        ),
-                    },
-                    {
-                        "title": "Schedules",
-                        "icon": "schedule",
-                        "link": reverse_lazy("admin:django_celery_beat_periodictask_changelist"),
-                        "permission": lambda request: request.user.has_perm(
-                            "django_celery_beat.view_periodictask"
-                        ),
-                    },
-                ],
-            }
-        ],
+        "navigation": "polymix.admin_home.navigation",
     },
 }
 LOGGING = {
