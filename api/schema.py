@@ -7,11 +7,15 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
 from api.idempotency import HEADER, UNSAFE
+from risk.domain.breakers import BreakerKind
+from trading.domain.ledger import EntryKind
 from trading.domain.order_state import OrderState
 from trading.domain.pair_state import PairState
 
 ORDER_STATES = [(each.value, each.value) for each in OrderState]
 PAIR_STATES = [(each.value, each.value) for each in PairState]
+ENTRY_KINDS = [(each.value, each.value) for each in EntryKind]
+BREAKER_KINDS = [(each.value, each.value) for each in BreakerKind]
 PROBLEM = {
     "type": "object",
     "properties": {

@@ -300,6 +300,10 @@ SPECTACULAR_SETTINGS = {
         "PairTradeState": "api.schema.PAIR_STATES",
         "PairState": "markets.models.Pair.State",
         "SignalState": "whales.models.Signal.State",
+        "ChannelKind": "notifications.models.Channel.Kind",
+        "EnteredKind": ["ntfy", "telegram", "discord", "email", "webhook"],
+        "EntryKind": "api.schema.ENTRY_KINDS",
+        "BreakerKind": "api.schema.BREAKER_KINDS",
     },
 }
 
