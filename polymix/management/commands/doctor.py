@@ -141,7 +141,8 @@ def _books() -> Iterator[Finding]:
 def _differs(state: RiskState) -> bool:
     books = ledger_sums(state.account_id)
     held = state.account.reservations.filter(state="HELD").aggregate(t=Sum("amount"))["t"] or 0
-    copied = state.account.decisions.filter(accepted=True, side="BUY")
+    # The day's count is of copies: the legs of pairs are bought without a signal.
+    copied = state.account.decisions.filter(accepted=True, side="BUY", signal__isnull=False)
     today = copied.filter(at__gte=state.day) if state.day else copied.none()
     return (books["CASH"], books["POSITIONS"], held, today.count()) != (
         state.cash,

@@ -1,0 +1,42 @@
+"""What `doctor` says of the books of a server that trades."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from django.core.management import call_command
+
+from risk.models import RiskState
+from tests.chaos_pairs import fresh_game
+from tests.pair_live import pair_live
+
+
+@pytest.fixture
+def live(transactional_db):
+    with pair_live(datetime.now(UTC).replace(microsecond=0), mode="PAPER") as made:
+        yield made
+
+
+def books(capsys):
+    """Ask the doctor; nothing listens to the queue here, so it always finds something to fix."""
+    with pytest.raises(SystemExit):
+        call_command("doctor", "--json")
+    found = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
+    return found["books"]
+
+
+def test_the_books_of_an_account_that_trades_pairs_agree(live, capsys):
+    game = fresh_game(live)
+    live.match()
+    live.make_gap(game)
+    live.look()
+    live.drive(until=lambda: live.trade().state == "HEDGED")
+    bought = live.account.decisions.filter(accepted=True, side="BUY")
+    assert bought.count() == 2
+    state = RiskState.objects.get(account=live.account)
+    assert state.day is not None
+
+    assert books(capsys)["ok"], "two legs were bought, and no whale was copied"
+
+    RiskState.objects.filter(account=live.account).update(day_copies=2)
+    assert books(capsys)["says"] == "1 differences between ledger and accounts"
