@@ -280,6 +280,7 @@ def as_json(reading: Reading) -> dict[str, Any]:
         "lines": [asdict(line) for line in reading.lines],
         "text_hash": reading.text_hash,
         "tie_pays": reading.tie_pays,
+        "counts_overtime": reading.counts_overtime,
     }
 
 

@@ -82,6 +82,7 @@ POLYMARKET_SERIES = env.dict(
 )
 # Texts of game markets that somebody has read: first digits of their SHA-256, several by `+`.
 PAIR_TEXTS = hashes("PAIR_TEXTS", default={"NBA": "f31bed4746f8036a", "NHL": "870c3f9a5908bfe4"})
+# A rulebook listed here counts overtime, in the NHL also shootouts: contracts leave it to them.
 PAIR_RULEBOOKS = hashes(
     "PAIR_RULEBOOKS", default={"NBA": "7db0904a", "NFL": "57b57e1a", "NHL": "adf31742"}
 )

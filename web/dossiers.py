@@ -126,7 +126,11 @@ def _matrix(pair: Pair) -> list[dict[str, Any]]:
 def _terms(pair: Pair) -> list[tuple[str, str, str, bool]]:
     """Return what each contract says, by subject, and whether they say it alike."""
     ours, theirs = pair.reading["polymarket"], pair.reading["kalshi"]
-    alike = {"overtime": True, "tie": pair.reading["tie_pays"]}
+    alike = {
+        # A pair that was read before overtime was compared says nothing of it.
+        "overtime": pair.reading.get("counts_overtime", False),
+        "tie": pair.reading["tie_pays"],
+    }
     names = ("overtime", "tie", "cancelled", "postponed", "source", "deadline")
     return sorted(
         ((name, ours[name], theirs[name], alike.get(name, False)) for name in names),

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from markets.domain.matching import NEW_YORK, Match, described
-from venues.kalshi.games import Side
+from markets.domain.overtime import SHOOTOUT, read_overtime
+from venues.kalshi.games import GameEvent, Side
 from venues.teams import by_name
 
 APART = timedelta(minutes=30)  # that two venues' starts of one game may be apart
@@ -29,7 +30,6 @@ POLYMARKET = {
     "cancelled": re.compile(r"cancell?ed\b.*\bno make-?up\b.*\b50-50"),
     "overtime": re.compile(r"including any overtime|overtime is included", re.IGNORECASE),
 }
-SHOOTOUT = re.compile(r"shoot-?outs?\b", re.IGNORECASE)
 TIE = re.compile(r"\bends? in a tie\b.*\b50-50")
 # Kalshi's sentences beside the one that says who wins.
 KALSHI = {
@@ -44,7 +44,11 @@ KALSHI = {
         r"If (?:the|this) game is not started within (48 hours|two days),? the market will resolve "
         r"to a fair(?: market)? price(?: in accordance with the rules)?"
     ),
-    "overtime": re.compile(r".*\bovertime\b.*\bincluded\b.*", re.IGNORECASE),
+    # Included unless stated otherwise: a sentence that denies it is one that nobody knows.
+    "overtime": re.compile(
+        r"(?!.*\b(?:not|no|never|except\w*|exclud\w+)\b).*\bovertime\b.*\bincluded\b.*",
+        re.IGNORECASE,
+    ),
 }
 WINS = re.compile(
     r"If (?P<team>.+?) wins the (?P<game>.+?) game originally scheduled for (?P<day>.+?), then the "
@@ -115,6 +119,7 @@ class Reading:
     text_hash: str  # of Polymarket's text, teams and date masked
     rules_hash: str  # of everything that the two contracts say
     tie_pays: bool  # both pay half a dollar, in words
+    counts_overtime: bool  # both do, in words or by a rulebook that was read
 
     @property
     def is_standard(self) -> bool:
@@ -153,9 +158,16 @@ def read(match: Match, *, known: Known) -> Reading:
     )
     window = "; ".join(theirs["postponed"]) or "not said"
     tie = [s for s in ours if TIE.search(s)]
+    overtime = read_overtime(
+        league,
+        polymarket=ours,
+        kalshi=_told(match),
+        rulebook=event.rulebook,
+        is_known=_is_read(event, known.rulebooks.get(league, ())),
+    )
     return Reading(
         polymarket=Terms(
-            overtime="; ".join(clauses["overtime"]) or "not said",
+            overtime=overtime.polymarket,
             tie="; ".join(tie) or ("cannot happen" if league != "NFL" else "not said"),
             postponed="; ".join(clauses["postponed"]) or "not said",
             cancelled="; ".join(clauses["cancelled"]) or "not said",
@@ -163,7 +175,7 @@ def read(match: Match, *, known: Known) -> Reading:
             deadline="none: it stays open",
         ),
         kalshi=Terms(
-            overtime="; ".join(theirs["overtime"]) or "not said here; the rulebook includes it",
+            overtime=overtime.kalshi,
             tie="; ".join(theirs["tie"]) or ("cannot happen" if league != "NFL" else "not said"),
             postponed=window,
             cancelled="; ".join(theirs["fallback"]) or "not said",
@@ -174,6 +186,7 @@ def read(match: Match, *, known: Known) -> Reading:
         text_hash=text_hash,
         rules_hash=rules_hash(match),
         tie_pays=league != "NFL" or (bool(tie) and bool(theirs["tie"])),
+        counts_overtime=overtime.is_alike,
     )
 
 
@@ -302,7 +315,7 @@ def _kalshi_lines(
         _line("no surprise", not strange, "Its text has no sentence that nobody knows.", strange),
         _line(
             "rulebook",
-            bool(event.rulebook) and any(event.rulebook.startswith(each) for each in books),
+            _is_read(event, books),
             f"Its rulebook is one that was read (hash {event.rulebook[:8] or 'unknown'}).",
         ),
     ]
@@ -343,6 +356,18 @@ def _kalshi_clauses(match: Match) -> tuple[dict[str, list[str]], list[str]]:
         else:
             strange.append(sentence)
     return found, strange
+
+
+def _told(match: Match) -> tuple[str, ...]:
+    """Return the sentences of both contracts, each once."""
+    texts = (
+        text for side in match.event.sides for text in (side.rules, NOTICE.sub("", side.more_rules))
+    )
+    return tuple(dict.fromkeys(sentence for text in texts for sentence in _sentences(text)))
+
+
+def _is_read(event: GameEvent, books: tuple[str, ...]) -> bool:
+    return bool(event.rulebook) and event.rulebook.startswith(books)
 
 
 def _wins_named(match: Match) -> bool:
