@@ -1,6 +1,7 @@
 """Whether both contracts of a pair settle alike, and a person's word on it."""
 
 import difflib
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,17 +11,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.models import User
+from accounts.models import Account, User
 from markets import clock, pairing
 from markets.domain.payoff import MATRIX, Branch
 from markets.models import Pair, PairApproval
+from risk.domain.pairs import PairLimits
 from risk.models import PairProfile
-from trading import pair_gathering
+from trading import pair_gathering, pair_profiles
 from trading.domain.pair_state import OPEN
 from trading.models import PairTrade
-from web.views import account_of, page_of
+from web.notes import note_of
+from web.views import account_of, page_of, user_of
 
-LONGEST = 4_000  # characters of a note
+ANSWERS = ("approve", "refuse", "standard")
 BRANCHES = {
     Branch.AWAY: "{away} wins",
     Branch.HOME: "{home} wins",
@@ -43,32 +46,19 @@ def dossier(request: HttpRequest, account_id: UUID, pair_id: int) -> HttpRespons
         ),
         pk=pair_id,
     )
-    said = (
-        PairApproval.objects.filter(pair=pair, user=account.owner_id)
-        .select_related("user")
-        .order_by("-at", "-pk")
-    )
-    last = said.first()
     bounds = PairProfile.objects.get(account=account).bounds()
-    approved, frozen = pair_gathering.judged(pair, last, bounds)
-    lines = pair.reading["lines"]
-    context |= {
+    lines, league = pair.reading["lines"], pair.game.league
+    settled = PairTrade.objects.filter(pair__game__league=league, settled_at__isnull=False)
+    context |= _word(account, pair, bounds) | {
         "pair": pair,
         "matrix": _matrix(pair),
         "failed": [line for line in lines if not line["holds"]],
         "lines": lines,
         "terms": _terms(pair),
-        "said": said[:10],
-        "changes": _changes(last, pair),
-        "approved": approved,
-        "by_rule": approved and (last is None or last.rules_hash != pair.rules_hash),
-        "frozen": frozen,
         "bounds": bounds,
-        "can_accept": pair.game.league in ("NBA", "NHL"),
+        "can_accept": league in pair_profiles.STANDARD,
         "running": PairTrade.objects.filter(pair=pair, account=account, state__in=sorted(OPEN)),
-        "earlier": PairTrade.objects.filter(
-            pair__game__league=pair.game.league, settled_at__isnull=False
-        ).count(),
+        "earlier": settled.count(),
     }
     return render(request, "web/dossier.html", context)
 
@@ -77,32 +67,60 @@ def dossier(request: HttpRequest, account_id: UUID, pair_id: int) -> HttpRespons
 @require_POST
 def judge(request: HttpRequest, account_id: UUID, pair_id: int) -> HttpResponse:
     """Approve or refuse a pair, or accept the standard shape of its league, for one's accounts."""
-    account = account_of(request, account_id)
-    assert isinstance(request.user, User)
+    account, user, now = account_of(request, account_id), user_of(request), clock.database_now()
     pair = get_object_or_404(Pair.objects.select_related("game"), pk=pair_id)
-    league = pair.game.league
-    if "standard" in request.POST and league in ("NBA", "NHL"):
-        profile = PairProfile.objects.get(account=account)
-        profile.accept_standard = sorted({*profile.accept_standard, league})
-        profile.save(update_fields=["accept_standard"])
-        messages.success(
-            request, f"{account.name} trades standard {league} pairs from now on, unasked."
-        )
-        return redirect("dossier", account.pk, pair.pk)
+    chosen = [name for name in ANSWERS if name in request.POST]
     try:
-        pairing.approve(
-            pair_id=pair.pk,
-            user=request.user,
-            is_approved="approve" in request.POST,
-            shown=request.POST.get("rules_hash", ""),
-            note=request.POST.get("note", "")[:LONGEST],
-            now=clock.database_now(),
-        )
-        word = "approved" if "approve" in request.POST else "refused"
-        messages.success(request, f"You {word} this pair, for your accounts and these texts.")
-    except pairing.NotApproved as problem:
+        if len(chosen) != 1:
+            raise pairing.NotApproved(
+                "Nothing was chosen, and nothing is recorded. Approve this pair, or refuse it."
+            )
+        if chosen == ["standard"]:
+            league = pair.game.league
+            pair_profiles.accept_standard(account=account, league=league, by=user, now=now)
+            said = f"{account.name} trades standard {league} pairs from now on, unasked."
+        else:
+            said = _judge(request, pair, user, is_approved=chosen == ["approve"], now=now)
+        messages.success(request, said)
+    except (pairing.NotApproved, pair_profiles.NeverUnasked) as problem:
         messages.error(request, str(problem))
     return redirect("dossier", account.pk, pair.pk)
+
+
+def _judge(
+    request: HttpRequest, pair: Pair, user: User, *, is_approved: bool, now: datetime
+) -> str:
+    """Record a person's word on a pair; returns what happened. Raises NotApproved."""
+    pairing.approve(
+        pair_id=pair.pk,
+        user=user,
+        is_approved=is_approved,
+        shown=request.POST.get("rules_hash", ""),
+        note=note_of(request),
+        now=now,
+    )
+    word = "approved" if is_approved else "refused"
+    return f"You {word} this pair, for your accounts and these texts."
+
+
+def _word(account: Account, pair: Pair, bounds: PairLimits) -> dict[str, Any]:
+    """Return what the account's owner said of a pair, and whether it may be traded by that."""
+    said = (
+        PairApproval.objects.filter(pair=pair, user=account.owner_id)
+        .select_related("user")
+        .order_by("-at", "-pk")
+    )
+    last = said.first()
+    is_current = last is not None and last.rules_hash == pair.rules_hash
+    approved, frozen = pair_gathering.judged(pair, last, bounds)
+    return {
+        "said": said[:10],
+        "changes": _changes(last, pair),
+        "approved": approved,
+        "by_rule": approved and not is_current,
+        "frozen": frozen,
+        "refused": last if last and is_current and not last.is_approved else None,
+    }
 
 
 def _matrix(pair: Pair) -> list[dict[str, Any]]:

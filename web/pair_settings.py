@@ -12,9 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from markets import clock
 from risk.domain.pairs import DEFAULT_PAIRS
 from risk.models import PairProfile, RiskProfile
-from web.views import page_of
+from trading import pair_profiles
+from web.views import page_of, user_of
 
 # What a bound may be: beyond these it would bound nothing, or stop everything.
 SENSIBLE = {
@@ -56,7 +58,7 @@ class PairForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when r
         help_text="None of them switches pairs off.",
     )
     accept_standard = forms.MultipleChoiceField(
-        choices=[(each, each) for each in ("NBA", "NHL")],
+        choices=[(each, each) for each in pair_profiles.STANDARD],
         widget=forms.CheckboxSelectMultiple,
         required=False,
         label="Trade the standard contracts unasked",
@@ -128,20 +130,18 @@ def settings(request: HttpRequest, account_id: UUID) -> HttpResponse:
     account = context["account"]
     profile = PairProfile.objects.get(account=account)
     limits = RiskProfile.objects.get(account=account)
-    names = ("bet_amount", "min_roi", "max_daily_pairs")
     form = PairForm(
         request.POST or None,
         instance=profile,
         initial={
             "excluded": ", ".join(profile.excluded),
-            **{name: getattr(limits, name) for name in names},
+            **{name: getattr(limits, name) for name in pair_profiles.LIMITS},
         },
     )
     if request.method == "POST" and form.is_valid():
-        form.save()
-        for name in names:
-            setattr(limits, name, form.cleaned_data[name])
-        limits.save(update_fields=names)
+        pair_profiles.change(
+            account=account, wanted=form.cleaned_data, by=user_of(request), now=clock.database_now()
+        )
         messages.success(request, "Saved. Trades that run keep the bounds they began with.")
         return redirect("pair-settings", account.pk)
     own = ("max_position_size", "daily_loss_limit")

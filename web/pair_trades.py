@@ -18,10 +18,10 @@ from trading.consent import Yes
 from trading.domain.pair_state import OPEN, PairState
 from trading.models import PairTrade
 from venues.words import duration
+from web.notes import note_of
 from web.proofs import factor_for
 from web.views import page_about, page_of, paged, user_of
 
-LONGEST = 4_000  # characters of a note
 PARTS = {
     "size": "fewer or more shares than planned",
     "slippage": "other prices than planned",
@@ -94,7 +94,7 @@ def answer(request: HttpRequest, account_id: UUID, trade_id: UUID) -> HttpRespon
     """Approve or decline a waiting trade, or take over one that evidence could not settle."""
     account, user = _account(request, account_id), user_of(request)
     row, now = _trade(account, trade_id), clock.database_now()
-    note = request.POST.get("note", "").strip()[:LONGEST]
+    note = note_of(request)
     if "approve" in request.POST:
         said = _approve(request, row, note=note, now=now)
     elif "decline" in request.POST:

@@ -157,3 +157,19 @@ def test_a_rehearsal_waits_for_a_person_and_is_declined_or_approved(live, client
     said = post(client, live, "pair-answer", trade.pk, decline="1")
     assert "not waiting any more" in said.content.decode()
     assert Pair.objects.filter(pk=trade.pair_id).exists()
+
+
+def test_a_note_with_control_characters_is_kept_without_them(live, client):
+    live.account.rehearsal = True
+    live.account.save()
+    game = fresh_game(live)
+    live.match()
+    live.make_gap(game)
+    live.look()
+    trade = live.trade()
+
+    said = post(client, live, "pair-answer", trade.pk, decline="1", note="not\x00 now\x1b")
+
+    assert said.status_code == 200
+    assert live.trade().state != "AWAITING_APPROVAL"
+    assert trade.events.filter(sentence="Declined by ana: not now").exists()
