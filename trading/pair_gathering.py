@@ -84,6 +84,7 @@ def _names(pair: Pair) -> frozenset[str]:
     game = pair.game
     names = (
         game.key,
+        f"{game.league}:{game.key}",
         pair.polymarket.slug,
         pair.event,
         f"{game.league}:{game.away}",

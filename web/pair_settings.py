@@ -13,11 +13,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from markets import clock
+from markets.domain import exclusions
 from risk.domain.pairs import DEFAULT_PAIRS
 from risk.models import PairProfile, RiskProfile
 from trading import pair_profiles
 from web.views import page_of, user_of
 
+SHOWN = 60  # characters of a name that is refused
 # What a bound may be: beyond these it would bound nothing, or stop everything.
 SENSIBLE = {
     name: (Decimal(least), Decimal(most))
@@ -67,7 +69,8 @@ class PairForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when r
     excluded = forms.CharField(
         required=False,
         label="Never trade",
-        help_text="Teams (NBA:LAL), games (LAL@BOS) or slugs, with commas between them.",
+        help_text="Teams (NBA:LAL), games (LAL@BOS, the visitor first) or slugs of markets, "
+        "with commas between them.",
     )
     bet_amount = forms.DecimalField(
         min_value=Decimal(1), max_value=Decimal(1_000_000), label="Bet amount, USD a pair"
@@ -119,8 +122,26 @@ class PairForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when r
         return cleaned
 
     def clean_excluded(self) -> list[str]:
-        parts = [part.strip() for part in self.cleaned_data["excluded"].split(",")]
-        return [part[:80] for part in parts if part][:200]
+        """Return names that can match a pair: one that cannot would exclude nothing, unseen."""
+        parts = (part.strip() for part in self.cleaned_data["excluded"].split(","))
+        names = [part for part in parts if part]
+        if len(names) > exclusions.MOST:
+            raise forms.ValidationError(
+                f"{len(names)} names; at most {exclusions.MOST} are kept. Nothing was saved."
+            )
+        known = {name: exclusions.canonical(name) for name in names}
+        wrong = [name for name, found in known.items() if found is None]
+        if wrong:
+            raise forms.ValidationError(f"{_named(wrong)} {exclusions.FORMS} Nothing was saved.")
+        return list(dict.fromkeys(found for found in known.values() if found))
+
+
+def _named(wrong: list[str]) -> str:
+    """Name what matches no pair, each shortened, the first ones of many."""
+    shown = [f"“{name[:SHOWN]}{'…' if len(name) > SHOWN else ''}”" for name in wrong[:5]]
+    more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+    verb = "names" if len(wrong) == 1 else "name"
+    return f"{', '.join(shown)}{more} {verb} no one team, game or market that is paired."
 
 
 @login_required

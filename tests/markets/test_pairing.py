@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from markets import pairing
+from markets.domain import exclusions
 from markets.models import Game, Pair
 from risk.models import PairProfile
 from tests.pair_live import pair_live
 from trading.models import Decision, PairTrade
-from trading.pair_gathering import judged
+from trading.pair_gathering import _names, judged
 
 
 @pytest.fixture
@@ -103,3 +104,27 @@ def test_a_word_counts_for_the_texts_that_were_shown_alone(live):
     assert judged(pair, said, bounds_of(live)) == (False, "")  # a no beats the rule of the league
     pair.rules_hash = "1" * 64
     assert judged(pair, said, bounds_of(live)) == (True, "")  # it was said of other texts
+
+
+def test_every_name_of_a_pair_may_be_excluded_as_it_is(live):
+    for pair in Pair.objects.select_related("game", "polymarket"):
+        names = set(_names(pair))
+        if "LA" in (pair.game.away, pair.game.home):
+            names.remove(pair.game.key.casefold())  # the Rams may be meant: it asks for a league
+        assert {str(exclusions.canonical(name)).casefold() for name in names} == names
+
+
+def test_a_game_named_with_its_league_is_never_traded(live):
+    game = next(each for each in live.games() if each.draft.league.name == "NBA")
+    live.trade_only(game)
+    live.make_gap(game)
+    pair = Pair.objects.select_related("game").get(event=game.draft.ticker)
+    profile = PairProfile.objects.get(account=live.account)
+    profile.excluded = [*profile.excluded, f"NBA:{pair.game.key}"]
+    profile.save()
+
+    live.look()
+
+    assert not PairTrade.objects.exists()
+    refused = Decision.objects.filter(account=live.account, reason="EXCLUDED")
+    assert refused.filter(sentence=f"On your exclusion list: nba:{pair.game.key.lower()}.").exists()

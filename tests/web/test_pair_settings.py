@@ -66,3 +66,40 @@ def test_a_form_saved_as_it_was_shown_tells_nothing(world, client, as_shown):
     assert "Saved" in save(client, world, as_shown).content.decode()
 
     assert not Event.objects.filter(kind="pair_settings").exists()
+
+
+def errors(said):
+    return " ".join(said.context["form"].errors["excluded"])
+
+
+@pytest.mark.parametrize("wrong", ["Lakers", "NBA LAL", "nba-bos-lal", "BOS@Lakers"])
+def test_a_name_that_excludes_nothing_is_refused_and_named(world, client, as_shown, wrong):
+    said = save(client, world, as_shown | {"excluded": f"NBA:BOS, {wrong}", "min_roi": "9"})
+
+    assert f"“{wrong}” names no one team, game or market that is paired." in errors(said)
+    assert "Write a team as NBA:LAL" in errors(said)
+    assert "Saved" not in said.content.decode()
+    assert PairProfile.objects.get(account=world.account).excluded == []
+    assert RiskProfile.objects.get(account=world.account).min_roi != 9
+
+
+def test_what_is_too_long_is_refused_and_never_cut(world, client, as_shown):
+    slug = "nba-bos-lal-2026-11-21"
+
+    said = save(client, world, as_shown | {"excluded": slug + " " * 3 + "x" * 90})
+    assert "x" * 30 in errors(said)
+    assert "x" * 90 not in errors(said)
+
+    many = [f"nba-bos-lal-{2000 + year}-11-21" for year in range(201)]
+    said = save(client, world, as_shown | {"excluded": ",".join(many)})
+    assert "201 names; at most 200 are kept." in errors(said)
+    assert PairProfile.objects.get(account=world.account).excluded == []
+
+
+def test_names_are_kept_in_the_form_that_matches_each_once(world, client, as_shown):
+    excluded = "nba:lal, NBA:LAL,, nhl:lak, lal@bos, NBA-BOS-LAL-2026-11-21,"
+
+    assert "Saved" in save(client, world, as_shown | {"excluded": excluded}).content.decode()
+
+    kept = PairProfile.objects.get(account=world.account).excluded
+    assert kept == ["NBA:LAL", "NHL:LA", "LAL@BOS", "nba-bos-lal-2026-11-21"]
