@@ -38,7 +38,13 @@ class Shown:
     lasted: str
     verdict: Decision | None
     trade: PairTrade | None
+    beside: int | None  # the other route of its game that was decided meanwhile, if it was not
     is_live: bool
+
+    @property
+    def route(self) -> str:
+        """Return what its route buys where, in words."""
+        return route_words(self.row)
 
     @property
     def unit(self) -> Decimal:
@@ -108,6 +114,9 @@ def opportunity(request: HttpRequest, account_id: UUID, opportunity_id: int) -> 
     )
     account = context["account"]
     limits = RiskProfile.objects.get(account=account).limits()
+    others = (
+        Opportunity.objects.filter(pair=row.pair).exclude(pk=row.pk).select_related("pair__game")
+    )
     context |= {
         "shown": _shown(account, [row], is_live=row.ended_at is None)[0],
         "row": row,
@@ -116,21 +125,22 @@ def opportunity(request: HttpRequest, account_id: UUID, opportunity_id: int) -> 
         "advice": {reason.value: text for reason, text in ADVICE.items()},
         "line": _line(row.points),
         "limits": limits,
-        "other": Opportunity.objects.filter(pair=row.pair)
-        .exclude(pk=row.pk)
-        .order_by("-last_seen")[:10],
+        "other": [(each, route_words(each)) for each in others.order_by("-last_seen")[:10]],
     }
     return render(request, "web/opportunity.html", context)
 
 
 def _shown(account: Account, rows: Sequence[Opportunity], *, is_live: bool) -> list[Shown]:
     verdicts, made = _verdicts(account, rows), _trades(account, rows)
+    ended = [row for row in rows if row.ended_at and not verdicts[row.pk] and row.pk not in made]
+    beside = _decided_beside(account, ended)
     return [
         Shown(
             row=row,
             lasted=duration(row.last_seen - row.first_seen),
             verdict=verdicts[row.pk][0] if verdicts[row.pk] else None,
             trade=made.get(row.pk),
+            beside=beside.get(row.pk),
             is_live=is_live,
         )
         for row in sorted(rows, key=lambda each: -each.net if is_live else 0)
@@ -149,6 +159,39 @@ def _verdicts(account: Account, rows: Sequence[Opportunity]) -> dict[int, list[D
 def _trades(account: Account, rows: Sequence[Opportunity]) -> dict[int, PairTrade]:
     made = PairTrade.objects.filter(account=account, opportunity__in=[row.pk for row in rows])
     return {each.opportunity_id: each for each in made}
+
+
+def _decided_beside(account: Account, ended: Sequence[Opportunity]) -> dict[int, int]:
+    """Return which other route of its pair this account decided on while each of these lasted.
+
+    An account decides on a game's best route alone, and looks at the others on the way.
+    """
+    if not ended:
+        return {}
+    there = Opportunity.objects.filter(
+        pair__in={row.pair_id for row in ended},
+        first_seen__lte=max(row.last_seen for row in ended),
+        last_seen__gte=min(row.first_seen for row in ended),
+    )
+    others = list(there.order_by("-last_seen", "pk"))
+    verdicts, made = _verdicts(account, others), _trades(account, others)
+    decided = [each for each in others if verdicts[each.pk] or each.pk in made]
+    found = {}
+    for row in ended:
+        for each in decided:
+            mine = each.pair_id == row.pair_id and each.route != row.route
+            if mine and each.first_seen <= row.last_seen and each.last_seen >= row.first_seen:
+                found[row.pk] = each.pk
+                break
+    return found
+
+
+def route_words(row: Opportunity) -> str:
+    """Return which team's side a route buys on which venue."""
+    route, game = Route(row.route), row.pair.game
+    ours = game.away if route.buys_away else game.home
+    theirs = game.away if route.kalshi_away else game.home
+    return f"{ours} on Polymarket, {theirs} {'YES' if route.is_yes else 'NO'} on Kalshi"
 
 
 def _legs(pair: Pair, route: Route) -> tuple[str, str]:
