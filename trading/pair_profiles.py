@@ -1,5 +1,6 @@
 """Change what an account trades pairs within, and tell of it: loosened bounds are a warning."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -7,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
+from accounts.factors import NEEDED, NONE_YET, Proof, ways
 from accounts.models import Account, User
 from notifications.services import record
 from risk.models import PairProfile, RiskProfile
@@ -29,6 +31,10 @@ class NeverUnasked(Exception):
     """The pairs of this league always ask; the text says why."""
 
 
+class CannotLoosen(Exception):
+    """The bounds stay as they are; the text says why."""
+
+
 def accept_standard(*, account: Account, league: str, by: User, now: datetime) -> bool:
     """Trade standard pairs of a league unasked from now on; tells whether that is new.
 
@@ -36,6 +42,11 @@ def accept_standard(*, account: Account, league: str, by: User, now: datetime) -
     """
     if league not in STANDARD:
         raise NeverUnasked(f"An {league} pair always asks: it can tie. Nothing was changed.")
+    if not account.is_paper:
+        raise NeverUnasked(
+            "With real money this is set under pair settings, which asks for your passkey or code. "
+            "Nothing was changed."
+        )
     with transaction.atomic():
         row = PairProfile.objects.select_for_update().get(account=account)
         if league in row.accept_standard:
@@ -54,15 +65,42 @@ def accept_standard(*, account: Account, league: str, by: User, now: datetime) -
     return True
 
 
-def change(*, account: Account, wanted: Mapping[str, Any], by: User, now: datetime) -> list[str]:
-    """Set bounds by their names; returns those that were loosened. Safe to repeat."""
+def loosened(account: Account, wanted: Mapping[str, Any]) -> list[str]:
+    """Return the names of bounds that would let an account risk more."""
+    before = _before(
+        PairProfile.objects.get(account=account), RiskProfile.objects.get(account=account), wanted
+    )
+    return [name for name in wanted if _loosens(name, before[name], wanted[name])]
+
+
+def digest_of(account: Account, wanted: Mapping[str, Any]) -> str:
+    """Return what names a change of bounds as a person is shown it."""
+    facts = "|".join(f"{name}={_plain(wanted[name])}" for name in sorted(wanted))
+    return hashlib.sha256(f"pairs|{account.pk}|{facts}".encode()).hexdigest()
+
+
+def _before(bounds: PairProfile, limits: RiskProfile, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: getattr(limits if name in LIMITS else bounds, name) for name in sorted(wanted)}
+
+
+def change(
+    *,
+    account: Account,
+    wanted: Mapping[str, Any],
+    by: User,
+    now: datetime,
+    proof: Proof | None = None,
+) -> list[str]:
+    """Set bounds by their names; returns those that were loosened. Raises CannotLoosen."""
     with transaction.atomic():
         bounds = PairProfile.objects.select_for_update().get(account=account)
         limits = RiskProfile.objects.select_for_update().get(account=account)
-        before = {
-            name: getattr(limits if name in LIMITS else bounds, name) for name in sorted(wanted)
-        }
+        before = _before(bounds, limits, wanted)
         new = {name: wanted[name] for name in before if _differs(before[name], wanted[name])}
+        if not account.is_paper and any(_loosens(name, before[name], new[name]) for name in new):
+            digest = digest_of(account, wanted)
+            if proof is None or not proof.covers(user=by, digest=digest, now=now):
+                raise CannotLoosen(NEEDED if ways(by) else NONE_YET)
         for row, mine in ((bounds, set(new) - set(LIMITS)), (limits, set(new) & set(LIMITS))):
             for name in mine:
                 setattr(row, name, new[name])

@@ -12,11 +12,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from accounts import factors
+from accounts.models import Account
 from markets import clock
 from markets.domain import exclusions
 from risk.domain.pairs import DEFAULT_PAIRS
 from risk.models import PairProfile, RiskProfile
 from trading import pair_profiles
+from web.proofs import factor_for
 from web.views import page_of, user_of
 
 SHOWN = 60  # characters of a name that is refused
@@ -160,11 +163,39 @@ def settings(request: HttpRequest, account_id: UUID) -> HttpResponse:
         },
     )
     if request.method == "POST" and form.is_valid():
-        pair_profiles.change(
-            account=account, wanted=form.cleaned_data, by=user_of(request), now=clock.database_now()
-        )
-        messages.success(request, "Saved. Trades that run keep the bounds they began with.")
-        return redirect("pair-settings", account.pk)
+        return _save(request, context, form)
     own = ("max_position_size", "daily_loss_limit")
     context |= {"form": form, "own": {name: getattr(limits, name) for name in own}}
     return render(request, "web/pair_settings.html", context)
+
+
+def _save(request: HttpRequest, context: dict[str, Any], form: PairForm) -> HttpResponse:
+    """Save what makes pairs safer at once; what loosens real money is reviewed, with a factor."""
+    account, wanted, problem = context["account"], form.cleaned_data, ""
+    more = pair_profiles.loosened(account, wanted)
+    digest = pair_profiles.digest_of(account, wanted)
+    if not more or account.is_paper or "reviewed" in request.POST:
+        problem = _change(request, account, wanted, digest if more else "")
+        if not problem:
+            messages.success(request, "Saved. Trades that run keep the bounds they began with.")
+            return redirect("pair-settings", account.pk)
+    context |= {
+        "form": form,
+        "problem": problem,
+        "more": [(form.fields[name].label, wanted[name]) for name in more],
+        "factor": factor_for(request, account, digest=digest),
+    }
+    return render(request, "web/pair_settings_review.html", context)
+
+
+def _change(request: HttpRequest, account: Account, wanted: dict[str, Any], digest: str) -> str:
+    """Change the bounds; returns why not."""
+    user, now, proof = user_of(request), clock.now(), None
+    try:
+        if digest and not account.is_paper:
+            given = request.POST
+            proof = factors.prove(request, user, digests=[digest], given=given, now=now)
+        pair_profiles.change(account=account, wanted=wanted, by=user, now=now, proof=proof)
+    except (factors.NotProved, pair_profiles.CannotLoosen) as why:
+        return str(why)
+    return ""

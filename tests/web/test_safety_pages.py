@@ -126,3 +126,20 @@ def test_nobody_else_sees_or_touches_them(world: World, client, name):
     assert client.get(at).status_code == 404
     assert client.post(at, {}).status_code == 404
     assert not KillSwitch.objects.exists()
+
+
+def test_bounds_of_pairs_are_loosened_with_real_money_after_a_review(world: World, real, client):
+    TOTP.activate(world.owner, SECRET)
+    at = reverse("pair-settings", args=[real.pk])
+    shown = client.get(at).context["form"].initial
+    form = {name: value for name, value in shown.items() if value not in (None, False)}
+
+    assert "Saved" in post(client, "pair-settings", real, **form | {"bet_amount": "40"})
+    wider = form | {"bet_amount": "900", "accept_standard": ["NBA"]}
+    review = post(client, "pair-settings", real, **wider)
+    assert "Loosen 2 bounds?" in review
+    assert "asks for your passkey" in post(client, "pair-settings", real, **wider, reviewed="1")
+    assert RiskProfile.objects.get(account=real).bet_amount == 40
+    given = wider | {"reviewed": "1", "code": code()}
+    assert "Saved" in post(client, "pair-settings", real, **given)
+    assert RiskProfile.objects.get(account=real).bet_amount == 900
