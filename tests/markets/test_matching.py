@@ -269,13 +269,21 @@ def rows(path):
 
 def listed(shared):
     files = ("d_gamma_nba_events_20260109", "d_gamma_nba_nhl_markets_20260311")
-    ours = [row for name in files for row in read(shared / f"data/{name}.jsonl.gz")]
+    ours = [
+        row
+        for name in files
+        for row in read(shared / f"data/{name}.jsonl.gz", polymarket.is_named).rows
+    ]
     files = (
         "d_kalshi_nba_events_20260109",
         "d_kalshi_nfl_events_20260809",
         "d_kalshi_listing_quotes_202603",
     )
-    theirs = [row for name in files for row in read(shared / f"data/{name}.jsonl.gz")]
+    theirs = [
+        row
+        for name in files
+        for row in read(shared / f"data/{name}.jsonl.gz", kalshi.is_named).rows
+    ]
     return list(polymarket.games_in(ours)), kalshi.games_in(theirs)
 
 

@@ -68,6 +68,15 @@ def from_json(row: Row) -> GameEvent:
     return GameEvent(**{**row, **more})
 
 
+def is_named(row: Row) -> bool:
+    """Tell whether a row names its event; without one it is about nothing."""
+    return bool(_event_of(row))
+
+
+def _event_of(row: Row) -> str:
+    return clean(row.get("event_ticker") or row.get("event"), most=120)
+
+
 def games_in(rows: Iterable[Row]) -> list[GameEvent]:
     """Read events with or without their markets, single markets, or lines of a table; what is said
     of one event in several rows is put together.
@@ -75,7 +84,7 @@ def games_in(rows: Iterable[Row]) -> list[GameEvent]:
     events: dict[str, Row] = {}
     sides: dict[str, dict[str, Side]] = {}
     for row in rows:
-        event = clean(row.get("event_ticker") or row.get("event"), most=120)
+        event = _event_of(row)
         if not event:
             continue
         nested = row.get("markets")
@@ -96,7 +105,9 @@ def game(event: str, row: Row, sides: tuple[Side, ...]) -> GameEvent:
     more = more if isinstance(more, Mapping) else {}
     exclusive = row.get("mutually_exclusive")
     sources = row.get("settlement_sources")
-    named = [each for each in sources if isinstance(each, Mapping)] if sources else []
+    named = (
+        [each for each in sources if isinstance(each, Mapping)] if isinstance(sources, list) else []
+    )
     return GameEvent(
         event=event,
         series=clean(row.get("series_ticker"), most=120) or event.partition("-")[0],

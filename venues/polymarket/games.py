@@ -50,6 +50,14 @@ def from_json(row: Row) -> GameMarket:
     return GameMarket(**{**row, **more})
 
 
+def is_named(row: Row) -> bool:
+    """Tell whether a row names a market, or holds some."""
+    names = ("slug", "market_slug", "conditionId", "condition_id")
+    return isinstance(row.get("markets"), list) or any(
+        clean(row.get(name), most=200) for name in names
+    )
+
+
 def games_in(rows: Iterable[Row]) -> Iterator[GameMarket]:
     """Read events with their markets, markets with their event, or lines of a table.
 
@@ -65,7 +73,8 @@ def games_in(rows: Iterable[Row]) -> Iterator[GameMarket]:
             )
         else:
             events = row.get("events")
-            yield market(row, events[0] if isinstance(events, list) and events else {})
+            first = events[0] if isinstance(events, list) and events else {}
+            yield market(row, first if isinstance(first, Mapping) else {})
 
 
 def market(row: Row, event: Row) -> GameMarket:

@@ -3,15 +3,18 @@
 import json
 from argparse import ArgumentParser
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
-from backtest.listings import UnreadableListing, read
+from backtest.listings import Unreadable, UnreadableListing, read
 from markets.domain.matching import Match, Matched, match
 from venues.kalshi import games as kalshi
 from venues.polymarket import games as polymarket
+
+SHOWN = 10  # reasons, and rows that could not be read
 
 
 class Command(BaseCommand):
@@ -32,25 +35,44 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            ours = [row for path in options["polymarket"] for row in read(path)]
-            theirs = [row for path in options["kalshi"] for row in read(path)]
+            ours = [read(path, polymarket.is_named) for path in options["polymarket"]]
+            theirs = [read(path, kalshi.is_named) for path in options["kalshi"]]
         except UnreadableListing as problem:
             raise CommandError(str(problem)) from problem
-        found = match(polymarket.games_in(ours), kalshi.games_in(theirs))
+        found = match(
+            polymarket.games_in(row for file in ours for row in file.rows),
+            kalshi.games_in(row for file in theirs for row in file.rows),
+        )
+        unreadable = [each for file in (*ours, *theirs) for each in file.unreadable]
         if options["json"]:
             rows = _refused(found) if options["refused"] else [_row(each) for each in found.pairs]
             self.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False))
-            return
-        if options["refused"]:
+            self._name(self.stderr, unreadable, most=len(unreadable))
+        elif options["refused"]:
             for each in _refused(found):
                 self.stdout.write(f"{each['listing']}: {each['why']}")
-            return
+            self._name(self.stdout, unreadable, most=len(unreadable))
+        else:
+            self._report(found)
+            self._name(self.stdout, unreadable, most=SHOWN)
+
+    def _report(self, found: Matched) -> None:
         for pair in found.pairs:
             self.stdout.write(_line(pair))
         kinds = Counter(each.why for each in found.refused)
         self.stdout.write(f"{len(found.pairs)} pairs; {len(found.refused)} listings refused:")
-        for why, count in kinds.most_common(10):
+        for why, count in kinds.most_common(SHOWN):
             self.stdout.write(f"  {count:5}  {why}")
+
+    def _name(self, out: OutputWrapper, unreadable: Sequence[Unreadable], *, most: int) -> None:
+        """Count what could not be read, and name it: it may be a game."""
+        if not unreadable:
+            return
+        out.write(f"{len(unreadable)} rows could not be read:")
+        for each in unreadable[:most]:
+            out.write(f"  {each}")
+        if len(unreadable) > most:
+            out.write(f"  and {len(unreadable) - most} more: --refused names them all.")
 
 
 def _row(each: Match) -> dict[str, Any]:
