@@ -17,6 +17,7 @@ from risk.services import NothingToReset, reset_breaker, reset_digest
 from trading import closing, sending
 from trading.models import Position
 from web import queries
+from web.notes import note_of
 from web.proofs import factor_for
 from web.views import account_of, page_about, page_of, user_of
 
@@ -88,7 +89,7 @@ def reset(request: HttpRequest, account_id: UUID, kind: str) -> HttpResponse:
     if kind.upper() not in set(BreakerKind):
         raise Http404(kind)
     found = BreakerKind(kind.upper())
-    why = request.POST.get("why", "").strip()[:LONGEST]
+    why = note_of(request, name="why", most=LONGEST)
     trips = [
         trip for trip in queries.open_trips(account, now=context["now"]) if trip.kind == found.value
     ]

@@ -23,6 +23,7 @@ from trading.domain.pair_state import Role
 from trading.models import Approval, Order
 from venues.money import CENT
 from venues.types import Side
+from web.notes import note_of
 from web.proofs import factor_for
 from web.receipts import receipt
 from web.views import page_about, user_of
@@ -188,7 +189,7 @@ def _asked(request: HttpRequest) -> QuerySet[Order]:
 
 
 def _answer(request: HttpRequest, order: Order, *, now: datetime) -> Outcome:
-    by, note = user_of(request), request.POST.get("note", "").strip()[:400]
+    by, note = user_of(request), note_of(request, most=400)
     if "decline" in request.POST:
         return approvals.decline(order_id=order.pk, by=by, now=now, note=note)
     if "approve" not in request.POST:

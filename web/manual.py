@@ -13,6 +13,7 @@ from markets import clock
 from trading import manual
 from trading.domain.order_state import OrderState
 from trading.models import Order, PairTrade
+from web.notes import note_of
 from web.proofs import factor_for
 from web.views import page_about, user_of
 
@@ -65,7 +66,7 @@ def _decide(request: HttpRequest, order: Order) -> None:
         done = manual.settle(
             order_id=order.pk,
             state=OrderState(said) if said in set(OrderState) else OrderState.MANUAL,
-            note=request.POST.get("note", "").strip()[:400],
+            note=note_of(request, most=400),
             shown=shown,
             by=user,
             now=now,

@@ -14,6 +14,7 @@ from markets import clock
 from risk.models import KillSwitch
 from risk.services import stop
 from trading import modes, stopping
+from web.notes import note_of
 from web.proofs import factor_for
 from web.views import account_of, page_of, user_of
 
@@ -50,7 +51,7 @@ def _stop(request: HttpRequest, account: Account) -> None:
             key=str(each.pk),
             level=level,
             by=user.username,
-            why=request.POST.get("why", "")[:400],
+            why=note_of(request, name="why", most=400),
             now=now,
         )
     cancelled = len(stopping.cancel_stopped(now=now))
