@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from allauth.mfa.models import Authenticator
-from django.contrib.auth.models import Group, Permission
 from django.db.models import Avg, F, Q
 from django.http import HttpRequest
 from django.urls import reverse
@@ -17,6 +16,7 @@ from accounts.models import Invitation, User, VenueCredential
 from markets import clock
 from markets.models import Feed, Pair
 from notifications.models import Delivery
+from polymix.admin_roles import role_of
 from risk.models import BreakerTrip, KillSwitch
 from trading import approvals
 from trading.domain.order_state import OrderState
@@ -25,40 +25,7 @@ from venues.words import dollars, duration
 
 MOST = 15  # rows of each table
 OLD_KEY = timedelta(days=180)
-ROLES = {
-    # name: what it may see, and change; money tables have no forms for anybody
-    "approver": ("accounts.answer_for_all", "trading.view_order", "trading.view_approval"),
-    "operator": (
-        *(f"trading.view_{name}" for name in ("order", "orderevent", "pairtrade", "fill")),
-        *(f"risk.view_{name}" for name in ("riskstate", "breakertrip", "killswitch")),
-        "risk.add_killswitch",
-        "notifications.view_event",
-        "notifications.view_delivery",
-        "notifications.view_channel",
-        "markets.view_feed",
-        "django_celery_beat.view_periodictask",
-    ),
-}
 Table = dict[str, Any]
-
-
-def make_roles() -> None:
-    """Make the groups of staff with what they may do. Safe to repeat; more can be given by hand."""
-    for name, codes in ROLES.items():
-        group, _ = Group.objects.get_or_create(name=name)
-        found = Q()
-        for code in codes:
-            app, _, codename = code.partition(".")
-            found |= Q(content_type__app_label=app, codename=codename)
-        group.permissions.add(*Permission.objects.filter(found))
-
-
-def role_of(user: User) -> str:
-    """Return the role whose page a member of staff sees."""
-    if user.is_superuser:
-        return "admin"
-    names = set(user.groups.values_list("name", flat=True))
-    return "operator" if "operator" in names else "approver" if "approver" in names else "user"
 
 
 def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -126,71 +93,84 @@ def _approver(user: User, now: datetime) -> list[Table]:
 
 
 def _operator(now: datetime) -> list[Table]:
-    doubt = Order.objects.filter(state__in=[OrderState.UNKNOWN, OrderState.MANUAL])
-    naked = PairTrade.objects.filter(
+    return [_feeds(), _doubts(now), _naked(), _tripped(now), _stopped(), _undelivered()]
+
+
+def _doubts(now: datetime) -> Table:
+    rows = Order.objects.filter(state__in=[OrderState.UNKNOWN, OrderState.MANUAL])
+    return _table(
+        "Orders in doubt, by age",
+        ["Since", "Account", "State", "Order"],
+        [
+            [
+                duration(now - each.created_at),
+                each.account.name,
+                each.state,
+                _link("admin:trading_order_change", each.pk, text=each.outcome),
+            ]
+            for each in rows.select_related("account", "outcome__market").order_by("created_at")[
+                :MOST
+            ]
+        ],
+        "None.",
+    )
+
+
+def _naked() -> Table:
+    rows = PairTrade.objects.filter(
         Q(unhedged_at__isnull=False) | Q(state="MANUAL"), settled_at=None
     )
-    trips = BreakerTrip.objects.filter(reset_at=None, at__gte=now - timedelta(days=1))
-    failed = Delivery.objects.filter(Q(state="FAILED") | Q(attempts__gt=0, state="WAITING"))
-    return [
-        _feeds(),
-        _table(
-            "Orders in doubt, by age",
-            ["Since", "Account", "State", "Order"],
+    return _table(
+        "Pairs with one side open",
+        ["Account", "Game", "State"],
+        [
             [
-                [
-                    duration(now - each.created_at),
-                    each.account.name,
-                    each.state,
-                    _link("admin:trading_order_change", each.pk, text=each.outcome),
-                ]
-                for each in doubt.select_related("account", "outcome__market").order_by(
-                    "created_at"
-                )[:MOST]
-            ],
-            "None.",
-        ),
-        _table(
-            "Pairs with one side open",
-            ["Account", "Game", "State"],
-            [
-                [
-                    each.account.name,
-                    _link("admin:trading_pairtrade_change", each.pk, text=each.game),
-                    each.state,
-                ]
-                for each in naked.select_related("account", "game").order_by("created_at")[:MOST]
-            ],
-            "None.",
-        ),
-        _table(
-            "Breakers open",
-            ["At", "Account", "Breaker", "Measured", "Limit"],
-            [
-                [f"{each.at:%H:%M}", each.account.name, each.kind, each.measured, each.limit]
-                for each in trips.select_related("account").order_by("-at")[:MOST]
-            ],
-            "None.",
-        ),
-        _table(
-            "Stops in force",
-            ["Since", "What", "By", "Why"],
-            [
-                [f"{each.at:%d %b %H:%M}", f"{each.scope} {each.level}", each.by, each.why]
-                for each in KillSwitch.objects.order_by("-at")[:MOST]
-            ],
-            "Nothing is stopped.",
-        ),
-        _table(
-            "Deliveries that failed, or wait after a failure",
-            ["Channel", "Event", "Tried", "Error"],
-            [
-                [str(each.channel), each.event.kind, each.attempts, each.error]
-                for each in failed.select_related("channel", "event").order_by("-pk")[:MOST]
-            ],
-            "None.",
-        ),
-    ]
+                each.account.name,
+                _link("admin:trading_pairtrade_change", each.pk, text=each.game),
+                each.state,
+            ]
+            for each in rows.select_related("account", "game").order_by("created_at")[:MOST]
+        ],
+        "None.",
+    )
+
+
+def _tripped(now: datetime) -> Table:
+    rows = BreakerTrip.objects.filter(reset_at=None, at__gte=now - timedelta(days=1))
+    return _table(
+        "Breakers open",
+        ["At", "Account", "Breaker", "Measured", "Limit"],
+        [
+            [f"{each.at:%H:%M}", each.account.name, each.kind, each.measured, each.limit]
+            for each in rows.select_related("account").order_by("-at")[:MOST]
+        ],
+        "None.",
+    )
+
+
+def _stopped() -> Table:
+    return _table(
+        "Stops in force",
+        ["Since", "What", "By", "Why"],
+        [
+            [f"{each.at:%d %b %H:%M}", f"{each.scope} {each.level}", each.by, each.why]
+            for each in KillSwitch.objects.order_by("-at")[:MOST]
+        ],
+        "Nothing is stopped.",
+    )
+
+
+def _undelivered() -> Table:
+    rows = Delivery.objects.filter(Q(state="FAILED") | Q(attempts__gt=0, state="WAITING"))
+    return _table(
+        "Deliveries that failed, or wait after a failure",
+        ["Channel", "Event", "Tried", "Error"],
+        [
+            [str(each.channel), each.event.kind, each.attempts, each.error]
+            for each in rows.select_related("channel", "event").order_by("-pk")[:MOST]
+        ],
+        "None.",
+    )
 
 
 def _feeds() -> Table:
@@ -207,60 +187,72 @@ def _feeds() -> Table:
 
 
 def _admin(now: datetime) -> list[Table]:
+    return [_without_factor(), _old_keys(now), _frozen(), _schedules(), _invited(now)]
+
+
+def _without_factor() -> Table:
     with_factor = Authenticator.objects.filter(type__in=["totp", "webauthn"]).values("user")
-    without = User.objects.filter(is_active=True).exclude(pk__in=with_factor)
-    old = VenueCredential.objects.filter(removed_at=None, created_at__lt=now - OLD_KEY)
-    changed = Pair.objects.exclude(frozen_why="").select_related("game").order_by("-changed_at")
-    schedules = PeriodicTask.objects.select_related("interval").order_by("name")
-    return [
-        _table(
-            "People without a second factor",
-            ["Name", "Staff", "Last signed in"],
+    rows = User.objects.filter(is_active=True).exclude(pk__in=with_factor)
+    return _table(
+        "People without a second factor",
+        ["Name", "Staff", "Last signed in"],
+        [
+            [each.username, "yes" if each.is_staff else "", each.last_login or "never"]
+            for each in rows.order_by("-is_staff", "username")[:MOST]
+        ],
+        "Everybody has one.",
+    )
+
+
+def _old_keys(now: datetime) -> Table:
+    rows = VenueCredential.objects.filter(removed_at=None, created_at__lt=now - OLD_KEY)
+    return _table(
+        "Keys older than half a year",
+        ["Account", "Venue", "Since"],
+        [
+            [each.account.name, each.venue, f"{each.created_at:%d %b %Y}"]
+            for each in rows.select_related("account").order_by("created_at")[:MOST]
+        ],
+        "None.",
+    )
+
+
+def _frozen() -> Table:
+    rows = Pair.objects.exclude(frozen_why="").select_related("game").order_by("-changed_at")
+    return _table(
+        "Pairs frozen by a change",
+        ["Game", "Why"],
+        [[str(each.game), each.frozen_why] for each in rows[:MOST]],
+        "None.",
+    )
+
+
+def _schedules() -> Table:
+    rows = PeriodicTask.objects.select_related("interval").order_by("name")
+    return _table(
+        "Schedules",
+        ["Task", "Every", "Ran", "On"],
+        [
             [
-                [each.username, "yes" if each.is_staff else "", each.last_login or "never"]
-                for each in without.order_by("-is_staff", "username")[:MOST]
-            ],
-            "Everybody has one.",
-        ),
-        _table(
-            "Keys older than half a year",
-            ["Account", "Venue", "Since"],
-            [
-                [each.account.name, each.venue, f"{each.created_at:%d %b %Y}"]
-                for each in old.select_related("account").order_by("created_at")[:MOST]
-            ],
-            "None.",
-        ),
-        _table(
-            "Pairs frozen by a change",
-            ["Game", "Why"],
-            [[str(each.game), each.frozen_why] for each in changed[:MOST]],
-            "None.",
-        ),
-        _table(
-            "Schedules",
-            ["Task", "Every", "Ran", "On"],
-            [
-                [
-                    _link("admin:django_celery_beat_periodictask_change", each.pk, text=each.name),
-                    str(each.interval),
-                    each.last_run_at or "not yet",
-                    "yes" if each.enabled else "no",
-                ]
-                for each in schedules[:MOST]
-            ],
-            "None yet: beat makes them when it starts.",
-        ),
-        _table(
-            "Invitations open",
-            ["For", "By", "Until"],
-            [
-                [each.note or "—", each.by, f"{each.expires_at:%d %b %H:%M}"]
-                for each in Invitation.objects.open(now=now).order_by("-made_at")[:MOST]
-            ],
-            "None.",
-        ),
-    ]
+                _link("admin:django_celery_beat_periodictask_change", each.pk, text=each.name),
+                str(each.interval),
+                each.last_run_at or "not yet",
+                "yes" if each.enabled else "no",
+            ]
+            for each in rows[:MOST]
+        ],
+        "None yet: beat makes them when it starts.",
+    )
+
+
+def _invited(now: datetime) -> Table:
+    rows = Invitation.objects.open(now=now).order_by("-made_at")
+    return _table(
+        "Invitations open",
+        ["For", "By", "Until"],
+        [[each.note or "—", each.by, f"{each.expires_at:%d %b %H:%M}"] for each in rows[:MOST]],
+        "None.",
+    )
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.models import Account, User
 from notifications.models import Event
-from polymix.admin_home import make_roles
+from polymix.admin_roles import make_roles
 from risk.models import KillSwitch, RiskProfile
 from risk.services import stop
 from tests.live_world import live_world

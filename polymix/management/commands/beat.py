@@ -9,7 +9,7 @@ import psycopg
 from django.core.management.base import BaseCommand
 
 from polymix import embedded
-from polymix.admin_home import make_roles
+from polymix.admin_roles import make_roles
 from polymix.apps import make_schedules
 from polymix.celery import app
 
