@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
 from django.db import connection
 from django.test import TransactionTestCase, override_settings
 from hypothesis import HealthCheck, settings
@@ -22,6 +23,18 @@ settings.load_profile("suite")
 def quick_passwords():
     """Hash passwords the quick way: the real one takes a tenth of a second on purpose."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(worker_id):
+    """Give each worker a cache of its own: one that clears it must not clear another's."""
+    number = 1 + int(worker_id.removeprefix("gw") or 0) if worker_id != "master" else 0
+    place = {
+        **django_settings.CACHES["default"],
+        "LOCATION": f"{django_settings.REDIS_URL}?db={number}",
+    }
+    with override_settings(CACHES={"default": place}):
         yield
 
 
