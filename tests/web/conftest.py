@@ -33,9 +33,9 @@ def server(transactional_db):
     thread.join(10)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser():
-    """Open Chromium; a test that asks for it skips where there is none."""
+    """Open Chromium, once for a file's tests; one that asks for it skips where there is none."""
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed here")
     # Playwright runs an event loop in this thread, which Django would take for an async view.
