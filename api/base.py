@@ -1,6 +1,7 @@
 """What all resources share: whose rows they are, how they page, and how they are told apart."""
 
 import hashlib
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -77,11 +78,14 @@ def check_unchanged(request: Request, told: bytes) -> None:
 
 def proof_for(request: Request, account: Account, *, digests: list[str]) -> factors.Proof | None:
     """Return the factor that came with a call on real money: `code`. Raises FactorNeeded."""
-    if account.is_paper:
-        return None
+    return None if account.is_paper else prove(request, digests=digests, now=clock.now())
+
+
+def prove(request: Request, *, digests: list[str], now: datetime) -> factors.Proof:
+    """Return the factor that came with a call. Raises FactorNeeded."""
     try:
         return factors.prove(
-            request._request, person(request), digests=digests, given=request.data, now=clock.now()
+            request._request, person(request), digests=digests, given=request.data, now=now
         )
     except factors.NotProved as why:
         raise FactorNeeded(str(why)) from why

@@ -4,6 +4,7 @@ A pair is judged by what both venues list at each look. Whatever changes in what
 freezes it: nothing is bought until a person has read the new texts. What is held runs on.
 """
 
+import hashlib
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -14,7 +15,8 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 
-from accounts.models import User
+from accounts.factors import NEEDED, NONE_YET, Proof, ways
+from accounts.models import Account, User
 from markets.domain import contracts
 from markets.domain.contracts import APART, Known, Reading
 from markets.domain.matching import Match, Refused, match
@@ -79,13 +81,35 @@ def refused() -> list[tuple[str, str]]:
     return [(listing, why) for listing, why in cache.get(REFUSED) or ()]
 
 
+def needs_factor(user: User) -> bool:
+    """Tell whether a yes of this person lets real money trade: it holds for all his accounts."""
+    real = Account.objects.filter(owner=user, archived_at=None).exclude(mode=Account.Mode.PAPER)
+    return real.exists()
+
+
+def digest_of(pair_id: int, shown: str) -> str:
+    """Return what names the texts of a pair that a person says yes to."""
+    return hashlib.sha256(f"pair|{pair_id}|{shown}".encode()).hexdigest()
+
+
 def approve(
-    *, pair_id: int, user: User, is_approved: bool, shown: str, note: str, now: datetime
+    *,
+    pair_id: int,
+    user: User,
+    is_approved: bool,
+    shown: str,
+    note: str,
+    now: datetime,
+    proof: Proof | None = None,
 ) -> PairApproval:
     """Record a person's word on a pair, for his own accounts.
 
     `shown` is the hash of the texts that he was shown. Raises NotApproved.
     """
+    digest = digest_of(pair_id, shown)
+    is_proved = proof is not None and proof.covers(user=user, digest=digest, now=now)
+    if is_approved and needs_factor(user) and not is_proved:
+        raise NotApproved(NEEDED if ways(user) else NONE_YET)
     with transaction.atomic():
         pair = Pair.objects.select_for_update().get(pk=pair_id)
         if pair.state == Pair.State.OVER:

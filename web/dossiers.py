@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts import factors
 from accounts.models import Account, User
 from markets import clock, pairing
 from markets.domain.payoff import MATRIX, Branch
@@ -21,6 +22,7 @@ from trading import pair_gathering, pair_profiles
 from trading.domain.pair_state import OPEN
 from trading.models import PairTrade
 from web.notes import note_of
+from web.proofs import factor_of
 from web.views import account_of, page_of, user_of
 
 ANSWERS = ("approve", "refuse", "standard")
@@ -60,6 +62,10 @@ def dossier(request: HttpRequest, account_id: UUID, pair_id: int) -> HttpRespons
         "running": PairTrade.objects.filter(pair=pair, account=account, state__in=sorted(OPEN)),
         "earlier": settled.count(),
     }
+    digest = pairing.digest_of(pair.pk, pair.rules_hash)
+    context["factor"] = factor_of(
+        request, is_needed=pairing.needs_factor(user_of(request)), digest=digest
+    )
     return render(request, "web/dossier.html", context)
 
 
@@ -82,7 +88,7 @@ def judge(request: HttpRequest, account_id: UUID, pair_id: int) -> HttpResponse:
         else:
             said = _judge(request, pair, user, is_approved=chosen == ["approve"], now=now)
         messages.success(request, said)
-    except (pairing.NotApproved, pair_profiles.NeverUnasked) as problem:
+    except (pairing.NotApproved, pair_profiles.NeverUnasked, factors.NotProved) as problem:
         messages.error(request, str(problem))
     return redirect("dossier", account.pk, pair.pk)
 
@@ -90,14 +96,19 @@ def judge(request: HttpRequest, account_id: UUID, pair_id: int) -> HttpResponse:
 def _judge(
     request: HttpRequest, pair: Pair, user: User, *, is_approved: bool, now: datetime
 ) -> str:
-    """Record a person's word on a pair; returns what happened. Raises NotApproved."""
+    """Record a person's word on a pair; returns what happened. Raises NotApproved, NotProved."""
+    shown, proof = request.POST.get("rules_hash", ""), None
+    if is_approved and pairing.needs_factor(user):
+        digests = [pairing.digest_of(pair.pk, shown)]
+        proof = factors.prove(request, user, digests=digests, given=request.POST, now=now)
     pairing.approve(
         pair_id=pair.pk,
         user=user,
         is_approved=is_approved,
-        shown=request.POST.get("rules_hash", ""),
+        shown=shown,
         note=note_of(request),
         now=now,
+        proof=proof,
     )
     word = "approved" if is_approved else "refused"
     return f"You {word} this pair, for your accounts and these texts."

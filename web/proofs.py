@@ -21,7 +21,12 @@ class Factor:
 
 def factor_for(request: HttpRequest, account: Account, *, digest: str) -> Factor:
     """Return what to ask of this reader for an act on this account with this digest."""
-    if account.is_paper:
+    return factor_of(request, is_needed=not account.is_paper, digest=digest)
+
+
+def factor_of(request: HttpRequest, *, is_needed: bool, digest: str) -> Factor:
+    """Return what to ask of this reader where an act needs a factor."""
+    if not is_needed:
         return Factor(needed=False, ways=frozenset(), options=None)
     user = user_of(request)
     ways = factors.ways(user)

@@ -9,7 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.base import OfAccount, Rows, person
+from api.base import OfAccount, Rows, person, prove
 from api.problems import Refused
 from markets import clock, pairing
 from markets.models import Opportunity, Pair
@@ -90,6 +90,7 @@ class JudgeIn(serializers.Serializer[Any]):
     approve = serializers.BooleanField(help_text="or refuse")
     rules_hash = serializers.CharField(max_length=64, help_text="of the texts that were read")
     note = serializers.CharField(max_length=4000, default="", allow_blank=True)
+    code = serializers.CharField(required=False, write_only=True, max_length=8)
 
 
 class Pairs(Rows):
@@ -106,15 +107,20 @@ class Pairs(Rows):
         """Approve or refuse a pair, for your accounts and these texts alone."""
         pair, asked = self.get_object(), JudgeIn(data=request.data)
         asked.is_valid(raise_exception=True)
-        given = asked.validated_data
+        given, user, proof = asked.validated_data, person(request), None
+        now = clock.database_now()
+        if given["approve"] and pairing.needs_factor(user):
+            digests = [pairing.digest_of(pair.pk, given["rules_hash"])]
+            proof = prove(request, digests=digests, now=now)
         try:
             pairing.approve(
                 pair_id=pair.pk,
-                user=person(request),
+                user=user,
                 is_approved=given["approve"],
                 shown=given["rules_hash"],
                 note=given["note"],
-                now=clock.database_now(),
+                now=now,
+                proof=proof,
             )
         except pairing.NotApproved as why:
             raise Refused(str(why)) from why

@@ -45,6 +45,8 @@ GROUPS = {
     "pair_flat": Group.PAIRS,
     "pair_aborted": Group.PAIRS,
     "decided_by_hand": Group.SETTINGS,
+    "pair_approved": Group.SETTINGS,
+    "pair_refused": Group.SETTINGS,
     "standard_accepted": Group.SETTINGS,
     "pair_settings": Group.SETTINGS,
     "pair_settled": Group.PAIRS,

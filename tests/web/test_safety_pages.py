@@ -8,7 +8,9 @@ from django.core.cache import cache
 from django.test import override_settings
 from django.urls import reverse
 
+from accounts.factors import Proof
 from accounts.models import Account, User
+from markets import pairing
 from notifications.models import Event
 from risk.models import KillSwitch, RiskProfile
 from tests.web.test_factors import SECRET, code
@@ -151,3 +153,17 @@ def test_what_a_database_cannot_keep_is_taken_out_of_notes(world: World, client)
     post(client, "stop", world.account, why="storm\x00 ahead")
 
     assert KillSwitch.objects.get().why == "storm ahead"
+
+
+def test_a_pair_is_approved_with_a_factor_by_whoever_trades_real_money(world: World, real):
+    assert pairing.needs_factor(world.owner)
+    assert not pairing.needs_factor(User.objects.create_user("eve"))
+
+    answer = {"user": world.owner, "shown": "x", "note": "", "now": world.now}
+    with pytest.raises(pairing.NotApproved, match="you have none yet"):
+        pairing.approve(pair_id=1, is_approved=True, **answer)
+    TOTP.activate(world.owner, SECRET)
+    of_another = frozenset([pairing.digest_of(2, "x")])
+    proof = Proof(user_id=world.owner.pk, digests=of_another, at=world.now, way="code")
+    with pytest.raises(pairing.NotApproved, match="asks for your passkey"):
+        pairing.approve(pair_id=1, is_approved=True, proof=proof, **answer)
