@@ -15,6 +15,10 @@ from venues.polymarket.public import Public
 from venues.types import Side
 
 KEPT_SECONDS = 2  # several people and pages share one read
+DOWN, DOWN_SECONDS = (
+    "ask.down",
+    10,
+)  # one that does not answer is not asked for each order of a list
 POLYMARKET = "polymarket"
 
 
@@ -35,7 +39,7 @@ def price_now(outcome: Outcome, side: Side) -> Now:
     key = f"ask.{outcome.token}.{side}"
     kept = cache.get(key)
     if kept is None:
-        kept = _read(outcome.token, side)
+        kept = "" if cache.get(DOWN) else _read(outcome.token, side)
         cache.set(key, kept, timeout=KEPT_SECONDS)
     if not kept:
         return Now(price=outcome.last_price, is_book=False)
@@ -48,6 +52,7 @@ def _read(token: str, side: Side) -> str:
     try:
         book = public.book(token)
     except VenueError:
+        cache.set(DOWN, True, timeout=DOWN_SECONDS)
         return ""
     levels = book.asks if side is Side.BUY else book.bids
     return str(levels[0].price) if levels else ""
