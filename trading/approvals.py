@@ -75,7 +75,8 @@ def approve(
     pair = Order.objects.values_list("pair_trade_id", flat=True).get(pk=order_id)
     if pair is not None:
         return pair_approvals.approve(trade_id=pair, yes=yes, now=now)
-    price = _price_now(order_id)  # no network inside the transaction
+    seen_now = _price_now(order_id)  # no network inside the transaction
+    price = seen_now.price
     with transaction.atomic():
         orders.lock_accounts([order_id])
         order = _waiting(order_id)
@@ -87,6 +88,7 @@ def approve(
         why = (
             consent.refused(order.account, yes, now=now)
             or (NOT_AS_SHOWN if yes.digest != digest_of(order) else "")
+            or _unread(order, seen_now)
             or _drifted(order, yes, price)
             or _cut(order, most)
             or consent.needs_second(order, yes, cost=order.worst_cost, now=now)
@@ -169,9 +171,16 @@ def expire_approvals(*, now: datetime) -> int:
     return expired
 
 
-def _price_now(order_id: UUID) -> Decimal | None:
+def _price_now(order_id: UUID) -> asks.Now:
     order = Order.objects.select_related("outcome__market").get(pk=order_id)
-    return asks.price_now(order.outcome, Side(order.side)).price
+    return asks.price_now(order.outcome, Side(order.side))
+
+
+def _unread(order: Order, seen_now: asks.Now) -> str:
+    """Return why nothing new may be risked with real money: a gate that cannot see refuses."""
+    if order.account.is_paper or order.side == Side.SELL or seen_now.is_book:
+        return ""
+    return "The book could not be read, so nothing new is risked. Nothing was sent; try again."
 
 
 def _drifted(order: Order, yes: Yes, price: Decimal | None) -> str:

@@ -15,6 +15,7 @@ from venues.polymarket.public import Public
 from venues.types import Side
 
 KEPT_SECONDS = 2  # several people and pages share one read
+UNREAD = "unread"
 DOWN, DOWN_SECONDS = (
     "ask.down",
     10,
@@ -26,7 +27,7 @@ POLYMARKET = "polymarket"
 class Now:
     """What a share costs, or brings, by the book; or the last price where no book can be read."""
 
-    price: Decimal | None  # USD per share
+    price: Decimal | None  # USD per share; None of a book: nobody offers
     is_book: bool
 
 
@@ -39,20 +40,20 @@ def price_now(outcome: Outcome, side: Side) -> Now:
     key = f"ask.{outcome.token}.{side}"
     kept = cache.get(key)
     if kept is None:
-        kept = "" if cache.get(DOWN) else _read(outcome.token, side)
+        kept = UNREAD if cache.get(DOWN) else _read(outcome.token, side)
         cache.set(key, kept, timeout=KEPT_SECONDS)
-    if not kept:
+    if kept == UNREAD:
         return Now(price=outcome.last_price, is_book=False)
-    return Now(price=Decimal(kept), is_book=True)
+    return Now(price=Decimal(kept) if kept else None, is_book=True)
 
 
 def _read(token: str, side: Side) -> str:
-    """Return the best price of the other side as text; empty when there is none to be had."""
+    """Return the best price of the other side as text, empty where nobody offers, or UNREAD."""
     public = Public(polymarket_keys.addresses(), client=http(), limits=shared_limits())
     try:
         book = public.book(token)
     except VenueError:
         cache.set(DOWN, True, timeout=DOWN_SECONDS)
-        return ""
+        return UNREAD
     levels = book.asks if side is Side.BUY else book.bids
     return str(levels[0].price) if levels else ""

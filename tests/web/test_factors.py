@@ -3,22 +3,26 @@
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.core.cache import cache
+from django.test import override_settings
 from django.urls import reverse
 
 from accounts.factors import FRESH, Proof
 from accounts.models import Account, User
 from tests.live_world import LiveWorld, live_world
+from tests.sandbox.polymarket_world import YES
 from tests.venues.test_stream import until
 from tests.world import assert_invariants
 from tests.yes import yes_to
 from trading import approvals
 from trading.models import Approval, Order
 
+D = Decimal
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
@@ -178,15 +182,17 @@ def test_one_yes_of_two_is_no_yes_when_time_is_up(live, order):
 
 def test_a_price_that_left_the_band_asks_again(live, order):
     owner, now = live.world.owner, live.now
-    seen = live.venue.exchange  # the book's ask is what the page shows
-    assert seen is not None
-    yes = yes_to(order, by=owner, now=now, seen=order.limit_price - order.account.drift_band * 20)
+    live.venue.quote(YES, "0.53", "5000")
+    cache.clear()
+    near = yes_to(order, by=owner, now=now, seen=D("0.52"))
+    yes = yes_to(order, by=owner, now=now, seen=D("0.40"))
 
     said = approvals.approve(order_id=order.pk, yes=yes, now=now)
 
-    assert "while you were reading" in said.sentence
+    assert "The ask went from 40.0¢ to 53.0¢ while you were reading" in said.sentence
     order.refresh_from_db()
     assert order.state == "AWAITING_APPROVAL"
+    assert approvals.approve(order_id=order.pk, yes=near, now=now).counted
 
 
 def test_several_are_approved_with_one_factor_and_counted(live, order, client):
@@ -281,3 +287,16 @@ def test_a_passkey_approves_exactly_what_the_page_shows(live, order, client, ser
     assert Approval.objects.get().way == "passkey"
     assert live.posts() == 1
     context.close()
+
+
+def test_real_money_does_not_go_out_unseen(live, order):
+    owner, now = live.world.owner, live.now
+    yes = yes_to(order, by=owner, now=now)
+    cache.clear()
+    with override_settings(POLYMARKET_CLOB_URL="http://127.0.0.1:9"):
+        said = approvals.approve(order_id=order.pk, yes=yes, now=now)
+        cache.clear()
+
+    assert "could not be read" in said.sentence
+    order.refresh_from_db()
+    assert order.state == "AWAITING_APPROVAL"
