@@ -4,7 +4,7 @@ import json
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import redis
@@ -17,6 +17,8 @@ from django.db.models import Sum
 from markets import clock
 from markets.models import Feed
 from markets.queries import snapshot
+from notifications.delivery import NOT_NEWS
+from notifications.models import Channel, Event
 from polymix import live_checks
 from polymix.celery import app
 from polymix.findings import Finding
@@ -29,6 +31,7 @@ from whales.queries import all_assumed
 
 SKEW_SECONDS = 2.0
 FEED_SECONDS = 30.0
+UNTOLD = timedelta(minutes=1)  # after which an event should have been planned
 
 
 class Command(BaseCommand):
@@ -152,4 +155,18 @@ def _differs(state: RiskState) -> bool:
     )
 
 
-CHECKS = (_database, _queue, _clock, _feed, _mode, _books, *live_checks.CHECKS)
+def _messages() -> Iterator[Finding]:
+    now = datetime.now(UTC)
+    failing = Channel.objects.filter(removed_at=None, failing_since__isnull=False)
+    late = Event.objects.filter(planned_at=None, at__lt=now - UNTOLD, at__gt=now - NOT_NEWS).count()
+    names = ", ".join(f"{each.user} {each.name}" for each in failing.select_related("user")[:5])
+    yield Finding(
+        name="notifications",
+        ok=not late and not names,
+        says=f"{late} events wait to be told; channels that fail: {names or 'none'}",
+        fix="Start PolyMix: make up, or look at .polymix/log/deliver.log; test the channel on its "
+        "owner's Notifications page.",
+    )
+
+
+CHECKS = (_database, _queue, _clock, _feed, _mode, _books, _messages, *live_checks.CHECKS)
