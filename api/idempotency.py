@@ -64,7 +64,12 @@ class Idempotent:
         self.kept = _claim(request, key)
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        answer = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]  # as above
+        try:
+            answer = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]  # as above
+        except BaseException:
+            if self.kept is not None:  # nobody knows what it came to: the next one finds out
+                KeptCall.objects.filter(pk=self.kept.pk).delete()
+            raise
         if self.kept is not None:
             _keep(self.kept, answer)
         return answer
@@ -135,7 +140,9 @@ def _keep(row: KeptCall, answer: Any) -> None:
 
 def _plain(data: Any) -> Any:
     """Return an answer's data as JSON has it: what was sent, and will be sent again."""
-    return json.loads(json.dumps(data, cls=JSONEncoder))
+    told = json.loads(json.dumps(data, cls=JSONEncoder))
+    # What is shown once is not kept to be shown again.
+    return {**told, **{"secret": ""}} if isinstance(told, dict) and "secret" in told else told
 
 
 def _fingerprint(request: Request) -> str:

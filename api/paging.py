@@ -73,7 +73,7 @@ def _after(rows: QuerySet[Any], seen: Sequence[str], ordering: Sequence[str]) ->
         (field, key), (value, pk) = names, seen
         same = Q(**{field: value, f"{key}__{word}": pk})
         return rows.filter(Q(**{f"{field}__{word}": value}) | same)
-    except (ValueError, ValidationError, TypeError):
+    except (ValueError, ValidationError, TypeError, IndexError):
         raise NotFound("This cursor is none of ours. Begin with the first page.") from None
 
 
@@ -86,7 +86,7 @@ def _write(row: Model, ordering: Sequence[str]) -> str:
 def _read(cursor: str) -> list[str]:
     try:
         told = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error):
+    except (ValueError, binascii.Error, RecursionError):
         told = None
     if not isinstance(told, list) or not all(isinstance(each, str) for each in told):
         raise NotFound("This cursor is none of ours. Begin with the first page.")

@@ -47,6 +47,8 @@ class FactorNeeded(exceptions.APIException):
 
 def handle(problem: Exception, context: dict[str, Any]) -> Response | None:
     """Answer an error as problem details; an unexpected one stays a 500 that is logged."""
+    if isinstance(problem, RecursionError):  # of a body that is nested without end
+        problem = exceptions.ParseError("It is nested too deep.")
     answer = exception_handler(problem, context)
     if answer is None:
         return None

@@ -86,7 +86,7 @@ def want(*, user: User, wishes: Mapping[str, Mapping[str, str]]) -> None:
 
 
 def remove(*, user: User, channel_id: Any, now: datetime) -> bool:
-    """Remove a channel and what waits for it; returns whether there was one."""
+    """Remove a channel and what waits for it; tells whether it was there. Raises CannotChange."""
     with transaction.atomic():
         found = Channel.objects.select_for_update().filter(
             user=user, pk=channel_id, removed_at__isnull=True
@@ -94,6 +94,11 @@ def remove(*, user: User, channel_id: Any, now: datetime) -> bool:
         row = found.first()
         if row is None:
             return False
+        others = Channel.objects.filter(user=user, removed_at__isnull=True).exclude(pk=row.pk)
+        if missing_critical(list(others.values_list("wants", flat=True))):
+            raise CannotChange(
+                "Nothing critical would reach you any more: let another channel have it first."
+            )
         bury(row, why="removed", now=now)
     return True
 

@@ -6,14 +6,17 @@ send it twice. One that was cut off while it was sent goes out again: an alert t
 better than one that is not; a webhook sees the same id.
 """
 
+import threading
+import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import connections, transaction
 from django.db.models import Q
 
 from accounts.models import Account, User
+from accounts.vault import VaultClosed
 from notifications import channels, senders
 from notifications.domain.planning import Hours, backoff, plan
 from notifications.models import Channel, Delivery, Event, Quiet
@@ -21,20 +24,44 @@ from notifications.senders import BadAddress, Gone, NotDelivered
 from notifications.words import digest_of, message_of
 
 AT_ONCE = 200  # events that one step plans
-HANDS = 8  # channels that are sent to at the same time
+HANDS = 32  # channels that are sent to at the same time
+PATIENCE = 5.0  # seconds that a step waits for its receivers; the rest goes on by itself
 CUT_OFF = timedelta(seconds=60)  # a claim this old is of a deliverer that is gone
 NOT_NEWS = timedelta(days=2)  # an event that was planned so late is not told any more
 S = Delivery.State
 
 
+_busy: dict[UUID, threading.Thread] = {}  # of this process: who sends to a channel now
+
+
 def step(*, now: datetime) -> int:
-    """Plan and send once; returns how many messages went out."""
+    """Plan and send once; returns how many messages went out.
+
+    A receiver that is slow keeps its own thread, and nobody else: it is not waited for.
+    """
     plan_new(now=now)
-    ready = _ready(now)
-    if not ready:
-        return 0
-    with ThreadPoolExecutor(min(HANDS, len(ready))) as hands:
-        return sum(hands.map(lambda channel: _send_all(channel, now=now), ready))
+    sent: list[int] = []
+    begun = [_begin(channel, sent, now=now) for channel in _ready(now)]
+    until = time.monotonic() + PATIENCE
+    for thread in begun:
+        if thread is not None:
+            thread.join(max(until - time.monotonic(), 0))
+    return sum(sent)
+
+
+def _begin(channel: Channel, sent: list[int], *, now: datetime) -> threading.Thread | None:
+    """Send to a channel in a thread of its own, unless one does, or too many are at it."""
+    for done in [name for name, each in list(_busy.items()) if not each.is_alive()]:
+        _busy.pop(done, None)
+    if channel.pk in _busy or len(_busy) >= HANDS:
+        return None
+    # A daemon: a receiver that never answers must not keep the process from ending.
+    thread = threading.Thread(
+        target=lambda: sent.append(_send_all(channel, now=now)), daemon=True, name="deliver"
+    )
+    _busy[channel.pk] = thread
+    thread.start()
+    return thread
 
 
 def plan_new(*, now: datetime) -> int:
@@ -116,6 +143,7 @@ def _delivery(event: Event, channel: Channel, hours: Hours, *, now: datetime) ->
 def _ready(now: datetime) -> list[Channel]:
     """Return channels with something due; one that waits after a failure is not among them."""
     due = Delivery.objects.filter(_open(now), channel__removed_at__isnull=True, due_at__lte=now)
+    due = due.filter(Q(channel__retry_at__isnull=True) | Q(channel__retry_at__lte=now))
     return list(Channel.objects.filter(pk__in=due.values("channel")).order_by("pk"))
 
 
@@ -125,10 +153,14 @@ def _open(now: datetime) -> Q:
 
 def _send_all(channel: Channel, *, now: datetime) -> int:
     """Send what is due on one channel, oldest first; stop at the first failure."""
-    sent = 0
+    sent, begun = 0, time.monotonic()
+
+    def current() -> datetime:
+        return now + timedelta(seconds=time.monotonic() - begun)
+
     try:
-        while some := _claim(channel, now=now):
-            if not _send(channel, some, now=now):
+        while some := _claim(channel, now=current()):
+            if not _send(channel, some, now=current()):
                 break
             sent += 1
     finally:
@@ -170,17 +202,18 @@ def _send(channel: Channel, some: Sequence[Delivery], *, now: datetime) -> bool:
     else:
         message = message_of(some[0].event, delivery_id=name)
     try:
-        senders.send(channel.kind, channels.secrets_of(channel), message)
+        secrets = channels.secrets_of(channel)
+        senders.send(channel.kind, secrets, message)
     except Gone as why:
         channels.bury(channel, why=str(why), now=now)
         return False
-    except (NotDelivered, BadAddress) as why:
+    except (NotDelivered, BadAddress, VaultClosed) as why:
         _failed(channel, some, str(why), now=now)
         return False
     rows = Delivery.objects.filter(pk__in=[each.pk for each in some])
     rows.update(state=S.SENT, sent_at=now, error="")
     Channel.objects.filter(pk=channel.pk).update(
-        last_sent_at=now, failing_since=None, last_error=""
+        last_sent_at=now, failing_since=None, retry_at=None, last_error=""
     )
     return True
 
@@ -188,10 +221,9 @@ def _send(channel: Channel, some: Sequence[Delivery], *, now: datetime) -> bool:
 def _failed(channel: Channel, some: Sequence[Delivery], why: str, *, now: datetime) -> None:
     """Let the channel's messages wait together, so that they arrive in their order."""
     attempts = some[0].attempts + 1
-    later = now + backoff(attempts)
     mine = Delivery.objects.filter(pk__in=[each.pk for each in some])
     mine.update(state=S.WAITING, attempts=attempts, error=why[:300])
-    waiting = Delivery.objects.filter(channel=channel, state=S.WAITING, due_at__lt=later)
-    waiting.update(due_at=later)
     Channel.objects.filter(pk=channel.pk, failing_since=None).update(failing_since=now)
-    Channel.objects.filter(pk=channel.pk).update(last_error=why[:300])
+    Channel.objects.filter(pk=channel.pk).update(
+        last_error=why[:300], retry_at=now + backoff(attempts)
+    )

@@ -71,6 +71,9 @@ class Channel(models.Model):
     created_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
     failing_since = models.DateTimeField(null=True, blank=True)
+    retry_at = models.DateTimeField(
+        null=True, blank=True, help_text="after a failure all its messages wait, in their order"
+    )
     last_error = models.CharField(max_length=300, default="", blank=True)
     last_sent_at = models.DateTimeField(null=True, blank=True)
 

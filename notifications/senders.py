@@ -10,6 +10,7 @@ import ipaddress
 import json
 import logging
 import socket
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,7 @@ from pywebpush import WebPushException, webpush
 
 from notifications.models import Channel
 
-TIMEOUT = 8.0  # seconds, for all of a message
+TIMEOUT = 8.0  # seconds, for each part of an answer
 # What apprise calls the services that a kind of channel may name.
 SCHEMES = {
     Channel.Kind.NTFY: ("ntfy", "ntfys"),
@@ -38,6 +39,7 @@ EXAMPLES = {
     Channel.Kind.EMAIL: "mailtos://user:password@host:587?from=you@host&to=you@host",
     Channel.Kind.WEBHOOK: "https://your-server/path",
 }
+TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 DEAD = (404, 410)  # a push service says so of a device that is gone
 
 
@@ -67,48 +69,66 @@ class Message:
 def check(kind: str, secrets: Mapping[str, str]) -> None:
     """Raise BadAddress for what cannot be reached, or may not be, before it is stored."""
     if kind == Channel.Kind.PUSH:
-        _check_host(secrets["endpoint"])
+        try:
+            _check_host(httpx.URL(secrets["endpoint"]).host)
+        except (httpx.InvalidURL, ValueError) as why:
+            raise BadAddress("This is no push service.") from why
         return
     address = secrets["address"]
     if kind == Channel.Kind.WEBHOOK:
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = httpx.URL(address)
+        except (httpx.InvalidURL, ValueError):
+            parts = httpx.URL()
+        if parts.scheme not in ("http", "https") or not parts.host:
             raise BadAddress(f"A webhook is an address like {EXAMPLES[Channel.Kind.WEBHOOK]}.")
-        _check_host(address)
+        _check_host(parts.host)
         return
     scheme = address.partition("://")[0].lower()
     plugin = apprise.Apprise.instantiate(address, suppress_exceptions=True)
     if scheme not in SCHEMES[Channel.Kind(kind)] or plugin is None:
         raise BadAddress(f"Write it like {EXAMPLES[Channel.Kind(kind)]}.")
     if kind in (Channel.Kind.NTFY, Channel.Kind.EMAIL):
-        _check_host(address)
+        # Mail goes where `smtp` says, whatever host stands in the address.
+        for host in {plugin.host, getattr(plugin, "smtp_host", "")} - {"", None}:
+            _check_host(host)
 
 
-def _check_host(address: str) -> None:
+def _check_host(host: str) -> None:
     """Keep people from reaching this server's own network through it, unless it says they may."""
     if settings.NOTIFY_PRIVATE_ADDRESSES:
         return
-    host = urlsplit(address).hostname or ""
     try:
         found = {each[4][0] for each in socket.getaddrinfo(host, None)}
-    except OSError:
-        raise BadAddress(f"There is no host {host!r}.") from None
-    if any(not ipaddress.ip_address(str(each).partition("%")[0]).is_global for each in found):
+    except (OSError, UnicodeError):
+        raise BadAddress(f"There is no host {host[:80]!r}.") from None
+    if any(_is_private(str(each).partition("%")[0]) for each in found):
         raise BadAddress(
             f"{host} lies in a private network. An administrator allows that with "
             "NOTIFY_PRIVATE_ADDRESSES=true."
         )
 
 
+def _is_private(text: str) -> bool:
+    address = ipaddress.ip_address(text)
+    # NAT64 reaches any IPv4 address through a global one.
+    return not address.is_global or address.is_multicast or address in TRANSLATED
+
+
 def send(kind: str, secrets: Mapping[str, str], message: Message) -> None:
     """Send a message. Raises NotDelivered, Gone, or BadAddress for what may not be reached."""
-    check(kind, secrets)
-    if kind == Channel.Kind.WEBHOOK:
-        _webhook(secrets, message)
-    elif kind == Channel.Kind.PUSH:
-        _push(secrets, message)
-    else:
-        _by_apprise(secrets["address"], message)
+    try:
+        check(kind, secrets)
+        if kind == Channel.Kind.WEBHOOK:
+            _webhook(secrets, message)
+        elif kind == Channel.Kind.PUSH:
+            _push(secrets, message)
+        else:
+            _by_apprise(secrets["address"], message)
+    except (NotDelivered, Gone, BadAddress):
+        raise
+    except Exception as why:  # whatever a library makes of a strange address is this channel's own
+        raise NotDelivered(f"{type(why).__name__}: it could not be sent") from why
 
 
 def _webhook(secrets: Mapping[str, str], message: Message) -> None:
@@ -129,11 +149,15 @@ def _webhook(secrets: Mapping[str, str], message: Message) -> None:
         "X-PolyMix-Delivery": message.id,
     }
     try:
-        answer = httpx.post(secrets["address"], content=body, headers=headers, timeout=TIMEOUT)
+        # Its status says all: a body without end is not read.
+        with httpx.stream(
+            "POST", secrets["address"], content=body, headers=headers, timeout=TIMEOUT
+        ) as answer:
+            status, is_success = answer.status_code, answer.is_success
     except httpx.HTTPError as why:
         raise NotDelivered(f"{type(why).__name__}: no answer from the webhook") from why
-    if not answer.is_success:
-        raise NotDelivered(f"the webhook answered {answer.status_code}")
+    if not is_success:
+        raise NotDelivered(f"the webhook answered {status}")
 
 
 def _push(secrets: Mapping[str, str], message: Message) -> None:
@@ -163,9 +187,11 @@ class _Reasons(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.said: list[str] = []
+        self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(record.getMessage())
+        if record.thread == self._thread:  # other channels are sent to meanwhile
+            self.said.append(record.getMessage())
 
 
 def _by_apprise(address: str, message: Message) -> None:

@@ -94,6 +94,8 @@ def approve(
             or consent.needs_second(order, yes, cost=order.worst_cost, now=now)
         )
         if why:
+            # A cut that came with the first of two answers stays: the second person sees it.
+            order.save(update_fields=["shares", "worst_cost"])
             return Outcome(counted=False, sentence=why)
         stale, immediate_cost = _asked_again(order, price, now=now)
         if stale:

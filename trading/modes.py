@@ -68,6 +68,8 @@ def start_digest(account: Account) -> str:
 
 def start(*, account: Account, by: User, now: datetime, proof: Proof | None = None) -> str:
     """Lift an account's own stop; returns what happened. Raises CannotChange; safe to repeat."""
+    if account.archived_at is not None:
+        raise CannotChange("This account is kept to read; a fresh one took its place.")
     _check(account, by, start_digest(account), proof, now=now)
     scope = KillSwitch.Scope.ACCOUNT
     lifted = start_again(scope=scope, key=str(account.pk), by=by.username, now=now)

@@ -66,7 +66,9 @@ def bets_of(account: Account) -> Iterator[dict[str, Any]]:
 
 def pair_bets(account: Account, *, since: datetime) -> QuerySet[PairTrade]:
     rows = PairTrade.objects.filter(account=account, created_at__gte=since)
-    return rows.select_related("game", "first__market", "second__market").prefetch_related("orders")
+    return rows.select_related("game", "first__market", "second__market").prefetch_related(
+        "orders__outcome"
+    )
 
 
 def copies(account: Account, *, since: datetime) -> QuerySet[Order]:
@@ -105,7 +107,8 @@ def _sums(account: Account, *, now: datetime) -> dict[str, Any]:
 
 
 def _traded_today(account: Account, today: datetime) -> int:
-    pairs = PairTrade.objects.filter(account=account, created_at__gte=today).count()
+    began = PairTrade.objects.filter(account=account, created_at__gte=today)
+    pairs = began.exclude(state="ABORTED").count()
     return pairs + copies(account, since=today).filter(side="BUY").count()
 
 

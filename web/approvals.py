@@ -21,7 +21,7 @@ from trading.domain.answers import Outcome
 from trading.domain.order_state import OrderState
 from trading.domain.pair_state import Role
 from trading.models import Approval, Order
-from venues.money import CENT
+from venues.money import CENT, ZERO
 from venues.types import Side
 from web.notes import note_of
 from web.proofs import factor_for
@@ -30,6 +30,7 @@ from web.views import page_about, user_of
 
 TODAY = 20  # answers shown below what waits
 MOST_AT_ONCE = 50
+MOST_DOLLARS = Decimal(10**9)
 SHOWN_WITH = (
     "account",
     "decision__whale",
@@ -113,7 +114,10 @@ def several(request: HttpRequest) -> HttpResponse:
     digests = [shown[order.pk] for order in real]
     context = {
         "title": "Approve several",
-        "waiting": [(order, shown[order.pk]) for order in chosen],
+        "waiting": [
+            (order, shown[order.pk], asks.price_now(order.outcome, Side(order.side)))
+            for order in chosen
+        ],
         "sums": _sums(chosen),
         "factor": factor_for(request, real[0].account, digest=factors.digest_of_all(digests))
         if real
@@ -131,6 +135,14 @@ def _chosen(request: HttpRequest) -> list[Order]:
         pk__in=ids, state=OrderState.AWAITING_APPROVAL, pair_trade__isnull=True
     )
     return list(found.order_by("expires_at", "pk"))
+
+
+def _seen(request: HttpRequest, order: Order) -> Decimal | None:
+    """Return the price of an order that was on the page; a number that is none is no price."""
+    try:
+        return _amount(request.POST.get(f"seen-{order.pk}", ""))
+    except NoAmount:
+        return ZERO
 
 
 def _shown(request: HttpRequest) -> dict[UUID, str]:
@@ -160,7 +172,13 @@ def _answer_all(request: HttpRequest, chosen: list[Order], *, now: datetime) -> 
             return Outcome(counted=False, sentence=str(why))
     done, rest = 0, []
     for order in chosen:
-        yes = Yes(by=by, digest=shown.get(order.pk, ""), note="with others", proof=proof)
+        yes = Yes(
+            by=by,
+            digest=shown.get(order.pk, ""),
+            note="with others",
+            seen=_seen(request, order),
+            proof=proof,
+        )
         said = approvals.approve_and_send(order_id=order.pk, yes=yes, now=now)
         done += said.counted
         if not said.counted:
@@ -206,7 +224,7 @@ def _answer(request: HttpRequest, order: Order, *, now: datetime) -> Outcome:
     except (NoAmount, factors.NotProved) as why:
         return Outcome(counted=False, sentence=str(why))
     return approvals.approve_and_send(
-        order_id=order.pk, yes=yes, now=now, most=most.quantize(CENT) if most else None
+        order_id=order.pk, yes=yes, now=now, most=None if most is None else most.quantize(CENT)
     )
 
 
@@ -220,7 +238,7 @@ def _amount(text: str) -> Decimal | None:
         found = Decimal(str(sanitize_separators(written))) if written else None
     except InvalidOperation:
         raise NoAmount(f"{written[:20]!r} is no amount of dollars.") from None
-    if found is not None and not found.is_finite():
+    if found is not None and not (found.is_finite() and abs(found) < MOST_DOLLARS):
         raise NoAmount(f"{written[:20]!r} is no amount of dollars.")
     return found
 

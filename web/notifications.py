@@ -128,8 +128,11 @@ def act(request: HttpRequest, channel_id: UUID) -> HttpResponse:
     user = user_of(request)
     row = get_object_or_404(Channel, pk=channel_id, user=user, removed_at__isnull=True)
     if "remove" in request.POST:
-        channels.remove(user=user, channel_id=row.pk, now=timezone.now())
-        messages.success(request, f"{row.name} is removed. Its log stays.")
+        try:
+            channels.remove(user=user, channel_id=row.pk, now=timezone.now())
+            messages.success(request, f"{row.name} is removed. Its log stays.")
+        except CannotChange as why:
+            messages.error(request, str(why))
         return redirect("notifications")
     try:
         channels.test(row)

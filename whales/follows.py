@@ -32,6 +32,10 @@ def follow(*, account: Account, wallet: str, by: str, now: datetime) -> Follow:
         row, made = Follow.objects.get_or_create(
             account=account, whale=whale, defaults={"since": now}
         )
+        if not made and row.paused:
+            row.paused = False
+            row.save(update_fields=["paused"])
+            made = True
         if made:
             _tell(account.pk, f"{by} follows {whale} now.", by=by, now=now)
     return row

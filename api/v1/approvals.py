@@ -57,7 +57,10 @@ class ApprovalOut(OrderOut):
 class AnswerIn(serializers.Serializer[Any]):
     digest = serializers.CharField(max_length=64)
     seen = serializers.DecimalField(
-        max_digits=14, decimal_places=10, required=False, help_text="the price that was shown"
+        max_digits=14,
+        decimal_places=10,
+        allow_null=True,
+        help_text="the `price_now` that was shown; null where it was null",
     )
     most = serializers.DecimalField(
         max_digits=14, decimal_places=2, required=False, help_text="spend less, USD"

@@ -117,7 +117,10 @@ class Channels(Rows):
     def destroy(self, request: Request, pk: str) -> Response:
         """Remove a channel, and what waits for it."""
         row = self.get_object()
-        channels.remove(user=person(request), channel_id=row.pk, now=timezone.now())
+        try:
+            channels.remove(user=person(request), channel_id=row.pk, now=timezone.now())
+        except CannotChange as why:
+            raise Refused(str(why)) from why
         return Response(status=204)
 
     @extend_schema(request=None, responses={204: None})

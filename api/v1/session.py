@@ -1,6 +1,7 @@
 """Sign-in of an app: a short token for calls, a longer one to get the next pair, once each."""
 
 from typing import Any
+from uuid import uuid4
 
 from drf_spectacular.utils import extend_schema, extend_schema_serializer, inline_serializer
 from rest_framework import serializers
@@ -36,7 +37,11 @@ class SignInSerializer(TokenObtainPairSerializer):
             request: Request = self.context["request"]
             try:
                 factors.prove(
-                    request._request, user, digests=["sign-in"], given=attrs, now=clock.now()
+                    request._request,
+                    user,
+                    digests=[f"sign-in {uuid4()}"],
+                    given=attrs,
+                    now=clock.now(),
                 )
             except factors.NotProved as why:
                 raise FactorNeeded(str(why)) from why

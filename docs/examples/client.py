@@ -8,7 +8,7 @@ and the last decisions, then prints events as they happen until Ctrl-C (`--once`
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -85,9 +85,8 @@ class Client:
 
     def approve(self, order: Waiting, *, code: str = "", most: Decimal | None = None) -> str:
         """Approve what was shown; real money asks for the authenticator's `code`."""
-        said: dict[str, str] = {"digest": order.digest}
-        if order.price_now is not None:
-            said["seen"] = str(order.price_now)
+        seen = None if order.price_now is None else str(order.price_now)
+        said: dict[str, str | None] = {"digest": order.digest, "seen": seen}
         if most is not None:
             said["most"] = str(most)
         if code:
@@ -124,7 +123,7 @@ class Client:
     def _get(self, path: str) -> Any:
         return self._call("GET", path)
 
-    def _post(self, path: str, said: dict[str, str]) -> Any:
+    def _post(self, path: str, said: Mapping[str, str | None]) -> Any:
         # One key for one intent: when the answer is lost, the same call can be made again.
         return self._call("POST", path, json=said, headers={"Idempotency-Key": str(uuid4())})
 

@@ -34,14 +34,17 @@ def test_an_order_is_approved_as_it_was_shown(world: World, app, asking):
     (shown,) = app.get("/api/v1/approvals/").json()["results"]
     at = f"/api/v1/approvals/{asking.pk}"
 
-    stale = app.keyed(f"{at}/approve/", {"digest": "0" * 64}).json()
-    keyless = app.post(f"{at}/approve/", {"digest": shown["digest"]}, format="json")
+    seen = {"seen": shown["price_now"]}
+    stale = app.keyed(f"{at}/approve/", {"digest": "0" * 64, **seen}).json()
+    keyless = app.post(f"{at}/approve/", {"digest": shown["digest"], **seen}, format="json")
+    blind = app.keyed(f"{at}/approve/", {"digest": shown["digest"]})
     done = app.keyed(f"{at}/approve/", {"digest": shown["digest"], "seen": shown["price_now"]})
-    again = app.keyed(f"{at}/approve/", {"digest": shown["digest"]}).json()
+    again = app.keyed(f"{at}/approve/", {"digest": shown["digest"], **seen}).json()
 
     assert shown["worst_cost"] == str(asking.worst_cost)
     assert "not what would be sent" in stale["sentence"]
     assert keyless.status_code == 400
+    assert blind.json()["errors"]["seen"]
     assert done.json()["counted"]
     assert not again["counted"]
     assert "changed nothing" in again["sentence"]
@@ -51,8 +54,10 @@ def test_an_order_is_approved_as_it_was_shown(world: World, app, asking):
 
 def test_a_size_is_cut_and_an_order_declined(world: World, app, asking):
     at, (shown,) = f"/api/v1/approvals/{asking.pk}", app.get("/api/v1/approvals/").json()["results"]
-    for most in ("1000000", "-5"):
-        said = app.keyed(f"{at}/approve/", {"digest": shown["digest"], "most": most}).json()
+    seen = shown["price_now"]
+    for most in ("1000000", "-5", "0"):
+        given = {"digest": shown["digest"], "seen": seen, "most": most}
+        said = app.keyed(f"{at}/approve/", given).json()
         assert "only be cut" in said["sentence"]
 
     declined = app.keyed(f"{at}/decline/", {"note": "too close"}).json()

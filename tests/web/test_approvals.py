@@ -102,6 +102,8 @@ def test_a_size_is_cut_and_never_raised(asking: World, client):
     assert "only be cut" in answer(client, order, approve="1", most=str(proposed + 1))
     assert "no amount" in answer(client, order, approve="1", most="ten")
     assert "no amount" in answer(client, order, approve="1", most="NaN")
+    assert "no amount" in answer(client, order, approve="1", most="1e999999")
+    assert "only be cut" in answer(client, order, approve="1", most="0")
     Market.objects.update(min_shares=5)
     assert "takes 5 or more" in answer(client, order, approve="1", most="0.5")
     assert not Approval.objects.exists()

@@ -168,6 +168,25 @@ def test_a_second_person_is_asked_above_an_amount(live, order):
     assert_invariants()
 
 
+def test_a_cut_of_the_first_person_is_what_the_second_one_says_yes_to(live, order):
+    owner, now = live.world.owner, live.now
+    bo, proposed = User.objects.create_user("bo"), order.worst_cost
+    Account.objects.filter(pk=live.accounts[0].pk).update(second_above=1)
+    live.accounts[0].approvers.add(bo)
+    before = yes_to(order, by=bo, now=now)
+
+    yes = yes_to(order, by=owner, now=now)
+    approvals.approve(order_id=order.pk, yes=yes, now=now, most=D(20))
+    blind = approvals.approve(order_id=order.pk, yes=before, now=now)
+
+    order.refresh_from_db()
+    assert order.worst_cost <= 20 < proposed
+    assert "not what would be sent" in blind.sentence
+    assert approvals.approve(order_id=order.pk, yes=yes_to(order, by=bo, now=now), now=now).counted
+    order.refresh_from_db()
+    assert order.worst_cost <= 20
+
+
 def test_one_yes_of_two_is_no_yes_when_time_is_up(live, order):
     owner, now = live.world.owner, live.now
     Account.objects.update(second_above=0)
