@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from allauth.mfa.models import Authenticator
-from django.db.models import Avg, F, Q
+from django.db.models import Avg, F, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -135,8 +135,14 @@ def _naked() -> Table:
     )
 
 
+def _open_trips(now: datetime) -> QuerySet[BreakerTrip]:
+    """Return trips that stop somebody: those of a row of losses stay until they are reset."""
+    lately = Q(at__gte=now - timedelta(days=1)) | Q(kind="STREAK")
+    return BreakerTrip.objects.filter(lately, reset_at=None)
+
+
 def _tripped(now: datetime) -> Table:
-    rows = BreakerTrip.objects.filter(reset_at=None, at__gte=now - timedelta(days=1))
+    rows = _open_trips(now)
     return _table(
         "Breakers open",
         ["At", "Account", "Breaker", "Measured", "Limit"],
@@ -259,7 +265,6 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar's first part: what a role looks at, with counts of what waits."""
     user = request.user
     assert isinstance(user, User)
-    day = timezone.now() - timedelta(days=1)
     items: list[dict[str, Any]] = [
         {"title": "Overview", "icon": "home", "link": reverse("admin:index")},
         {
@@ -284,7 +289,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 "title": "Breakers",
                 "icon": "electric_bolt",
                 "link": reverse("admin:risk_breakertrip_changelist"),
-                "badge": BreakerTrip.objects.filter(reset_at=None, at__gte=day).count(),
+                "badge": _open_trips(timezone.now()).count(),
             }
         )
     if user.has_perm("django_celery_beat.view_periodictask"):

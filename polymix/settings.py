@@ -178,7 +178,8 @@ TEMPLATES = [
     }
 ]
 DATABASES = {"default": env.db_url_config(embedded.database_url())}
-DATABASES["default"]["CONN_MAX_AGE"] = 60
+# Web threads come and go under ASGI: a connection that each of them kept would be one too many.
+DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     options="-c lock_timeout=20000 -c jit=off",

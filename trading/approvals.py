@@ -22,6 +22,7 @@ from trading.domain.entries import decide_entries, worst_cost
 from trading.domain.exits import decide_exit
 from trading.domain.order_state import OrderState
 from trading.domain.pair_state import Role
+from trading.domain.situation import Intent
 from trading.models import Approval, Order
 from trading.proposals import SEND_WITHIN
 from venues.money import CENT, ZERO
@@ -97,7 +98,9 @@ def approve(
             # A cut that came with the first of two answers stays: the second person sees it.
             order.save(update_fields=["shares", "worst_cost"])
             return Outcome(counted=False, sentence=why)
-        stale, immediate_cost = _asked_again(order, price, now=now)
+        stale, immediate_cost, fits = _asked_again(order, price, now=now)
+        if fits is not None:
+            return Outcome(counted=False, sentence=_made_smaller(order, fits))
         if stale:
             orders.move(
                 order, OrderState.DENIED, sentence=stale, reason=stale, by=yes.by.username, now=now
@@ -254,36 +257,49 @@ def _expire(order: Order, *, now: datetime) -> None:
     )
 
 
-def _asked_again(order: Order, price: Decimal | None, *, now: datetime) -> tuple[str, Decimal]:
+def _made_smaller(order: Order, fits: Intent) -> str:
+    """Let a waiting order be what fits now, and ask again; returns what to say."""
+    shown = order.worst_cost
+    order.shares, order.worst_cost = fits.shares, fits.worst_cost
+    order.save(update_fields=["shares", "worst_cost"])
+    return (
+        f"You were shown {dollars(shown)}, and now {dollars(fits.worst_cost)} fits your limits. "
+        "Nothing was sent. Read the new figures, approve again."
+    )
+
+
+def _asked_again(
+    order: Order, price: Decimal | None, *, now: datetime
+) -> tuple[str, Decimal, Intent | None]:
     """Ask every check again with fresh facts; the wait for a person does not count as age.
 
-    Returns why the order is stale, or nothing, and what it will cost at once in fee and spread.
+    Returns why the order is stale, or nothing; what it will cost at once in fee and spread; and
+    what fits instead, where that is less.
     """
     signal_id = order.decision.signal_id
     if signal_id is None:
-        return "", ZERO
+        return "", ZERO, None
     gathered = portfolio.gather(
         signal_id=signal_id, now=now, account_ids=[order.account_id], again=True
     )
     if not gathered.situations:
-        return "This account does not follow the whale any more.", ZERO
+        return "This account does not follow the whale any more.", ZERO, None
     chance = replace(gathered.chance, at=now, ask=price or gathered.chance.ask)
     situation = gathered.situations[0]
     if chance.side is Side.SELL:
         answer = decide_exit(chance, situation)
         short = answer.intent is not None and answer.intent.shares < order.shares
         return (
-            answer.sentence if answer.intent is None else "Fewer shares are left." * short
-        ), ZERO
+            (answer.sentence if answer.intent is None else "Fewer shares are left." * short),
+            ZERO,
+            None,
+        )
     fresh = replace(
         situation, seconds_since_copy=None, copies_today=max(situation.copies_today - 1, 0)
     )
     answer = decide_entries(chance, [fresh], now=now)[0]
     if answer.intent is None:
-        return answer.sentence, ZERO
+        return answer.sentence, ZERO, None
     if answer.intent.worst_cost < order.worst_cost:
-        return (
-            f"You were shown {dollars(order.worst_cost)}, and now only "
-            f"{dollars(answer.intent.worst_cost)} fits your limits."
-        ), ZERO
-    return "", answer.intent.immediate_cost
+        return "", ZERO, answer.intent
+    return "", answer.intent.immediate_cost, None

@@ -37,8 +37,7 @@ class OpenForm(forms.Form):
     mode = forms.ChoiceField(
         label="How it trades",
         choices=[
-            ("APPROVAL", "APPROVAL: each order waits for a person"),
-            ("LIVE", "LIVE: orders are sent by themselves"),
+            ("APPROVAL", "APPROVAL: each order waits for a person. LIVE comes later, on its page"),
         ],
         widget=forms.RadioSelect,
         initial="APPROVAL",

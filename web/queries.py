@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from accounts.models import Account
 from markets import clock
@@ -207,3 +208,8 @@ SELECT (SELECT (position, state, seen_at > clock_timestamp() - interval '30 seco
 def fingerprint(account_id: UUID) -> dict[str, str | None]:
     """Return one cheap value for each live topic; another value means: fetch the topic again."""
     return rows(TOPICS, {"account": account_id})[0]
+
+
+def asked(request: HttpRequest, name: str) -> str:
+    """Return what an address asks for, as a database can look for it."""
+    return request.GET.get(name, "").replace("\x00", "")[:100]

@@ -81,7 +81,7 @@ def equity_points(request: HttpRequest, account_id: UUID) -> JsonResponse:
 def decisions(request: HttpRequest, account_id: UUID) -> HttpResponse:
     context = page_of(request, account_id, title="Decisions")
     found = queries.last_decisions(context["account"])
-    reason, whale = request.GET.get("reason", ""), request.GET.get("whale", "").lower()
+    reason, whale = queries.asked(request, "reason"), queries.asked(request, "whale").lower()
     if reason in set(Reason):
         found = found.filter(reason=reason)
     if whale:
@@ -160,7 +160,7 @@ def orders(request: HttpRequest, account_id: UUID) -> HttpResponse:
         .select_related("outcome__market", "whale")
         .order_by("-created_at", "pk")
     )
-    state = request.GET.get("state", "")
+    state = queries.asked(request, "state")
     states = found.order_by().values_list("state").annotate(n=Count("pk")).order_by("-n")
     context |= {
         "page": paged(request, found.filter(state=state) if state else found),

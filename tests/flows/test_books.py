@@ -343,3 +343,23 @@ def test_an_impossible_exit_price_is_refused(world: World, price):
         close_position(
             position_id=position.pk, by="ana", key="k", now=world.now, exit_price=Decimal(price)
         )
+
+
+def test_an_order_that_fits_no_more_asks_again_with_what_does(rehearsal: World):
+    (waiting,) = rehearsal.copy(rehearsal.signal(trade(at=rehearsal.now)))
+    shown = Order.objects.get().worst_cost
+    RiskProfile.objects.update(max_position_size=100)
+    soon = rehearsal.now + timedelta(minutes=1)
+    yes = yes_to(waiting, by=rehearsal.owner, now=soon)
+
+    said = approvals.approve(order_id=waiting, yes=yes, now=soon)
+    blind = approvals.approve(order_id=waiting, yes=yes, now=soon)
+
+    order = Order.objects.get()
+    assert "fits your limits" in said.sentence
+    assert "not what would be sent" in blind.sentence
+    assert order.state == "AWAITING_APPROVAL"
+    assert order.worst_cost <= 100 < shown
+    fresh = yes_to(waiting, by=rehearsal.owner, now=soon)
+    assert approvals.approve(order_id=waiting, yes=fresh, now=soon).counted
+    assert_invariants()

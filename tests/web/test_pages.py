@@ -188,3 +188,10 @@ def test_a_fresh_server_leads_to_the_start_page(db, client):
 
     assert page.redirect_chain[-1][0] == "/start/"
     assert "<code>make up</code>" in page.content.decode()
+
+
+@pytest.mark.parametrize("page", ["decisions/?reason=%00&whale=%00x", "orders/?state=%00"])
+def test_an_address_that_no_database_can_look_for_finds_nothing(world: World, client, page):
+    client.force_login(world.owner)
+
+    assert client.get(f"/a/{world.account.pk}/{page}").status_code == 200
