@@ -233,7 +233,7 @@ def _waiting(order_id: UUID) -> Order | None:
 
 def _too_late(order_id: UUID) -> Outcome:
     answer = Approval.objects.select_related("by").filter(order_id=order_id).first()
-    if answer is None:
+    if answer is None or answer.answer == Approval.Answer.ONCE:
         state = Order.objects.values_list("state", flat=True).get(pk=order_id)
         return Outcome(counted=False, sentence=f"It is not waiting any more; it is {state}.")
     said = answer.answer.lower()
