@@ -38,6 +38,13 @@ def own_cache(worker_id):
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def codes_that_may_change():
+    """Take an authenticator's code of the 30 seconds before too, so that no test waits for one."""
+    with override_settings(MFA_TOTP_TOLERANCE=1):
+        yield
+
+
 # These take longest: begun first, in this order, they are not what other workers wait for last.
 FIRST = ("tests/test_up.py", "tests/backtest/test_replay.py", "tests/flows/test_watching.py")
 

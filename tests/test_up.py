@@ -74,12 +74,11 @@ def children_of(process: subprocess.Popen) -> list[psutil.Process]:
 
 
 def listening(process: subprocess.Popen) -> set[str]:
-    return {
-        found.laddr.ip
-        for child in children_of(process)
-        for found in child.net_connections(kind="inet")
-        if found.status == psutil.CONN_LISTEN
-    }
+    found = []
+    for child in children_of(process):
+        with suppress(psutil.NoSuchProcess):  # some of them are done in a moment
+            found += child.net_connections(kind="inet")
+    return {each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN}
 
 
 def server(name: str) -> psutil.Process:
