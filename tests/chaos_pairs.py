@@ -6,7 +6,7 @@ The suite runs a part of it (tests/flows/test_pairs.py); `CHAOS_GAMES` sets the 
 import os
 import random
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -240,7 +240,7 @@ def cash_of(live: PairLive) -> Decimal:
 
 @pytest.fixture
 def live(transactional_db):
-    with pair_live(datetime.now(UTC).replace(microsecond=0)) as made:
+    with pair_live() as made:
         yield made
 
 

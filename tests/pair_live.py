@@ -7,7 +7,7 @@ that a session of many games does not read each of them a thousand times.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from django.core.cache import cache
@@ -49,6 +49,8 @@ from venues.secrets import Secret
 from venues.types import Book, Level
 
 ONE, ZERO = Decimal(1), Decimal(0)
+# Real orders are sent within SEND_SECONDS of the clock on the wall: the hand may not fall behind.
+AHEAD = timedelta(minutes=10)
 
 
 @dataclass
@@ -209,7 +211,8 @@ class PairLive:
                 return
             self.pass_time(seconds)
             reconciliation.doubt_lost_senders(now=self.now)
-        raise AssertionError(f"still {[str(each) for each in PairTrade.objects.all()]}")
+        told = Order.objects.values_list("role", "state", "events__sentence")
+        raise AssertionError(f"still {[str(each) for each in PairTrade.objects.all()]}: {[*told]}")
 
     def finish(self, game: Game) -> None:
         """End a game now, as it stands, and settle what was traded on it."""
@@ -322,9 +325,12 @@ def settings_for(polymarket: str, kalshi: str) -> dict[str, object]:
 
 @contextmanager
 def pair_live(
-    now: datetime, *, mode: str = "LIVE", rules: Sequence[Rule] = (), seed: int = 7
+    *, mode: str = "LIVE", rules: Sequence[Rule] = (), seed: int = 7
 ) -> Iterator[PairLive]:
     """Serve both exchanges and open one account that trades standard pairs on them."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    if mode != "PAPER":
+        now += AHEAD
     script = list(rules)
     made = Sandbox(
         seed=seed, start=now, speed=0, rules=script, clock=HandClock(now), leagues=WHOLE_LEAGUES

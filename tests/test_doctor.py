@@ -14,7 +14,7 @@ from tests.pair_live import pair_live
 
 @pytest.fixture
 def live(transactional_db):
-    with pair_live(datetime.now(UTC).replace(microsecond=0), mode="PAPER") as made:
+    with pair_live(mode="PAPER") as made:
         yield made
 
 

@@ -24,19 +24,14 @@ D = Decimal
 
 
 @pytest.fixture
-def start():
-    return datetime.now(UTC).replace(microsecond=0)
-
-
-@pytest.fixture
-def paper(transactional_db, start):
-    with pair_live(start, mode="PAPER") as made:
+def paper(transactional_db):
+    with pair_live(mode="PAPER") as made:
         yield made
 
 
 @pytest.fixture
-def real(transactional_db, start):
-    with pair_live(start) as made:
+def real(transactional_db):
+    with pair_live() as made:
         yield made
 
 

@@ -1,7 +1,6 @@
 """FLOW 2 end to end: two legs on two exchanges end hedged, flat or in a person's hands."""
 
 from contextlib import closing
-from datetime import UTC, datetime
 
 import pytest
 from django.conf import settings
@@ -29,13 +28,8 @@ QUICK = (("late", "none"), ("void", "partial"))
 
 
 @pytest.fixture
-def start():
-    return datetime.now(UTC).replace(microsecond=0)
-
-
-@pytest.fixture
-def real(transactional_db, start):
-    with pair_live(start) as live:
+def real(transactional_db):
+    with pair_live() as live:
         yield live
 
 
@@ -118,8 +112,8 @@ class TestLive:
 
 class TestApproval:
     @pytest.fixture
-    def asking(self, transactional_db, start):
-        with pair_live(start, mode="APPROVAL") as live:
+    def asking(self, transactional_db):
+        with pair_live(mode="APPROVAL") as live:
             yield live
 
     def test_one_word_sends_both_legs_and_what_closes_them(self, asking):
@@ -192,8 +186,8 @@ class TestApproval:
 
 class TestPaper:
     @pytest.fixture
-    def paper(self, transactional_db, start):
-        with pair_live(start, mode="PAPER") as live:
+    def paper(self, transactional_db):
+        with pair_live(mode="PAPER") as live:
             yield live
 
     def test_a_match_told_of_an_old_trade_stops_no_newer_one_of_its_game(self, paper):

@@ -1,6 +1,6 @@
 """Pairs that change after somebody has read them freeze, and a person's word lifts that."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -15,7 +15,7 @@ from trading.pair_gathering import _names, judged
 
 @pytest.fixture
 def live(transactional_db):
-    with pair_live(datetime.now(UTC).replace(microsecond=0), mode="PAPER") as made:
+    with pair_live(mode="PAPER") as made:
         made.match()
         yield made
 

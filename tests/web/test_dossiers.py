@@ -1,7 +1,5 @@
 """A pair's dossier: what both contracts say, and a person's word on it."""
 
-from datetime import UTC, datetime
-
 import pytest
 from django.test import override_settings
 from django.urls import reverse
@@ -14,7 +12,7 @@ from tests.pair_live import pair_live
 
 @pytest.fixture
 def live(transactional_db, client):
-    with pair_live(datetime.now(UTC).replace(microsecond=0), mode="PAPER") as made:
+    with pair_live(mode="PAPER") as made:
         made.match()
         client.force_login(made.world.owner)
         yield made

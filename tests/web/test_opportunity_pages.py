@@ -1,7 +1,7 @@
 """Opportunities on their pages: which route each row is, and what an account did about it."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -19,7 +19,7 @@ BEFORE = "ended before it was decided"
 
 @pytest.fixture
 def live(transactional_db, client):
-    with pair_live(datetime.now(UTC).replace(microsecond=0), mode="PAPER") as made:
+    with pair_live(mode="PAPER") as made:
         client.force_login(made.world.owner)
         yield made
 

@@ -1,6 +1,5 @@
 """Pairs on the pages: what is mispriced, what both contracts say, and what became of trades."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -18,7 +17,7 @@ from trading.models import Decision, PairTrade
 
 @pytest.fixture
 def live(transactional_db, client):
-    with pair_live(datetime.now(UTC).replace(microsecond=0), mode="PAPER") as made:
+    with pair_live(mode="PAPER") as made:
         client.force_login(made.world.owner)
         yield made
 
