@@ -199,7 +199,8 @@ class PairLive:
         self.sandbox.world.frozen.add(game.draft.ticker)
 
     def look(self) -> None:
-        """Scan and decide once."""
+        """Scan and decide once, not before the wall's time: pages call what is older gone."""
+        self.pass_time(max((datetime.now(UTC) - self.now).total_seconds(), 0))
         self.watch._changed |= self.watch.books.step()
         self.watch._scan(now=self.now)
 

@@ -14,6 +14,8 @@ if "POLYMIX_TEST_HOME" not in os.environ:  # the controller; xdist's workers inh
     os.environ["POLYMIX_TEST_HOME"] = folder
     os.environ["POLYMIX_HOME"] = folder
     os.environ.setdefault("LOG_LEVEL", "WARNING")
+    # Tests speak plain HTTP to loopback: no client need read the world's certificates first.
+    os.environ["SSL_CERT_DIR"] = folder
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 from polymix import embedded

@@ -148,6 +148,7 @@ def test_a_rehearsal_waits_for_a_person_and_is_declined_or_approved(live, client
     said = post(client, live, "pair-answer", trade.pk, approve="1", shown="another page")
     assert "not what would be sent" in said.content.decode()
     shown = pair_approvals.digest_of(trade)
+    live.look()  # what nobody saw for three seconds is gone
     said = post(client, live, "pair-answer", trade.pk, approve="1", shown=shown)
     assert "Approved: at most" in said.content.decode()
     live.make_gap(game)
