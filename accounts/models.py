@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.names import plain_name
+
 
 class User(AbstractUser):
     """A person. Later identity fields have their place here, which is why it is our own model."""
@@ -69,7 +71,7 @@ class Account(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="accounts"
     )
-    name = models.CharField(max_length=60)
+    name = models.CharField(max_length=60, validators=[plain_name])
     mode = models.CharField(max_length=8, choices=Mode.choices, default=Mode.PAPER)
     rehearsal = models.BooleanField(
         default=False, help_text="Paper money, but each order waits for a person's approval."

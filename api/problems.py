@@ -20,6 +20,7 @@ TITLES = {
     415: "Send JSON",
     422: "The values do not fit",
     429: "Too many calls",
+    500: "An error of this server",
 }
 
 
@@ -52,19 +53,18 @@ def handle(problem: Exception, context: dict[str, Any]) -> Response | None:
     answer = exception_handler(problem, context)
     if answer is None:
         return None
-    code = answer.status_code
-    body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": TITLES.get(code, "It was not done"),
-        "status": code,
-        "code": _code(problem),
-        "detail": _detail(answer.data),
-    }
+    told = body(answer.status_code, code=_code(problem), detail=_detail(answer.data))
     if isinstance(problem, exceptions.ValidationError):
-        body["errors"] = answer.data if isinstance(answer.data, dict) else {"": answer.data}
-    answer.data = body
+        told["errors"] = answer.data if isinstance(answer.data, dict) else {"": answer.data}
+    answer.data = told
     answer.content_type = MEDIA_TYPE
     return answer
+
+
+def body(status: int, *, code: str, detail: str) -> dict[str, Any]:
+    """Return a problem in the one shape that all of them have."""
+    title = TITLES.get(status, "It was not done")
+    return {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
 
 
 def _code(problem: Exception) -> str:

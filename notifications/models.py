@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from accounts.names import plain_name
+
 
 class Event(models.Model):
     """A sentence for people and its numbers, recorded in the transaction that caused it."""
@@ -64,7 +66,7 @@ class Channel(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="channels"
     )
     kind = models.CharField(max_length=8, choices=Kind.choices)
-    name = models.CharField(max_length=60)
+    name = models.CharField(max_length=60, validators=[plain_name])
     box = models.BinaryField(help_text="sealed; see accounts.vault")
     data_key = models.BinaryField(help_text="wrapped by CREDENTIAL_KEYS")
     wants = models.JSONField(default=dict, help_text="now, digest or off, by group of events")

@@ -6,12 +6,12 @@ https://github.com/caronc/apprise/wiki https://www.rfc-editor.org/rfc/rfc8030
 
 import hashlib
 import hmac
-import ipaddress
 import json
 import logging
 import socket
 import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ from django.conf import settings
 from py_vapid import Vapid
 from pywebpush import WebPushException, webpush
 
+from notifications import fence
 from notifications.models import Channel
 
 TIMEOUT = 8.0  # seconds, for each part of an answer
@@ -39,7 +40,6 @@ EXAMPLES = {
     Channel.Kind.EMAIL: "mailtos://user:password@host:587?from=you@host&to=you@host",
     Channel.Kind.WEBHOOK: "https://your-server/path",
 }
-TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 DEAD = (404, 410)  # a push service says so of a device that is gone
 
 
@@ -102,33 +102,32 @@ def _check_host(host: str) -> None:
         found = {each[4][0] for each in socket.getaddrinfo(host, None)}
     except (OSError, UnicodeError):
         raise BadAddress(f"There is no host {host[:80]!r}.") from None
-    if any(_is_private(str(each).partition("%")[0]) for each in found):
+    if any(fence.is_private(str(each)) for each in found):
         raise BadAddress(
             f"{host} lies in a private network. An administrator allows that with "
             "NOTIFY_PRIVATE_ADDRESSES=true."
         )
 
 
-def _is_private(text: str) -> bool:
-    address = ipaddress.ip_address(text)
-    # NAT64 reaches any IPv4 address through a global one.
-    return not address.is_global or address.is_multicast or address in TRANSLATED
-
-
 def send(kind: str, secrets: Mapping[str, str], message: Message) -> None:
     """Send a message. Raises NotDelivered, Gone, or BadAddress for what may not be reached."""
     try:
         check(kind, secrets)
-        if kind == Channel.Kind.WEBHOOK:
-            _webhook(secrets, message)
-        elif kind == Channel.Kind.PUSH:
-            _push(secrets, message)
-        else:
-            _by_apprise(secrets["address"], message)
+        with nullcontext() if settings.NOTIFY_PRIVATE_ADDRESSES else fence.public_only():
+            _send(kind, secrets, message)
     except (NotDelivered, Gone, BadAddress):
         raise
     except Exception as why:  # whatever a library makes of a strange address is this channel's own
         raise NotDelivered(f"{type(why).__name__}: it could not be sent") from why
+
+
+def _send(kind: str, secrets: Mapping[str, str], message: Message) -> None:
+    if kind == Channel.Kind.WEBHOOK:
+        _webhook(secrets, message)
+    elif kind == Channel.Kind.PUSH:
+        _push(secrets, message)
+    else:
+        _by_apprise(secrets["address"], message)
 
 
 def _webhook(secrets: Mapping[str, str], message: Message) -> None:

@@ -349,14 +349,19 @@ class KillSwitch(models.Model):
 
     def clean(self) -> None:
         """Refuse a key that names nothing: a stop that stops nothing is worse than none."""
-        try:
-            named = {
-                self.Scope.SERVER: not self.key,
-                self.Scope.ACCOUNT: self.scope != self.Scope.ACCOUNT or bool(uuid.UUID(self.key)),
-            }.get(self.Scope(self.scope), bool(self.key))
-        except ValueError:
-            named = False
-        if not named:
+        if not self._names_something():
             raise ValidationError(
                 {"key": "Empty for the server; the account's id, the whale's address or the venue."}
             )
+
+    def _names_something(self) -> bool:
+        if self.scope == self.Scope.SERVER:
+            return not self.key
+        if self.scope != self.Scope.ACCOUNT:
+            return bool(self.key)
+        try:
+            named = uuid.UUID(self.key)
+        except ValueError:
+            return False
+        self.key = str(named)  # as it is looked up, however it was written
+        return RiskState.objects.filter(account_id=named).exists()

@@ -65,12 +65,18 @@ def reset_digest(account_id: UUID, kind: BreakerKind, trips: Sequence[BreakerTri
 
 
 def reset_breaker(
-    *, account_id: UUID, kind: BreakerKind | None, by: str, why: str, now: datetime
+    *,
+    account_id: UUID,
+    kind: BreakerKind | None,
+    by: str,
+    why: str,
+    now: datetime,
+    shown: str | None = None,
 ) -> list[BreakerTrip]:
     """Reset open breakers of an account, all of them or one kind; who and why are kept.
 
     What was lost before a reset no longer counts in that window, so the account may lose its
-    limit once more. Raises NothingToReset.
+    limit once more. Raises NothingToReset, also where what is open has not the digest `shown`.
     """
     with transaction.atomic():
         state = RiskState.objects.select_for_update().get(account_id=account_id)
@@ -86,6 +92,8 @@ def reset_breaker(
             raise NothingToReset(
                 "No breaker of this account is open, so there is nothing to reset."
             )
+        if shown is not None and kind and reset_digest(account_id, kind, rows) != shown:
+            raise NothingToReset("What is open now is not what you were shown. Look again.")
         for row in rows:
             row.reset_at, row.reset_by, row.reset_why = now, by, why
             row.save(update_fields=["reset_at", "reset_by", "reset_why"])

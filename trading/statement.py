@@ -116,7 +116,7 @@ def _errors(account: Account, *, since: datetime) -> list[dict[str, str]]:
     rows = Event.objects.filter(account=account, at__gte=since, level__in=["WARN", "ACT"])
     return [
         {"timestamp": each.at.isoformat(), "error": each.sentence}
-        for each in rows.order_by("-at", "-pk")[:LATEST]
+        for each in rows.order_by("-at", "-pk").iterator(CHUNK)
     ]
 
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts import credentials
 from accounts.credentials import KeyTaken
 from accounts.models import Account, User
+from accounts.names import plain_name
 from accounts.vault import VaultClosed
 from markets import clock
 from trading import onboarding, onboarding_polymarket
@@ -33,7 +34,7 @@ SECRET = {"autocomplete": "new-password", "data-1p-ignore": "", "data-lpignore":
 class OpenForm(forms.Form):
     """A new account for real money."""
 
-    name = forms.CharField(max_length=60, label="Name")
+    name = forms.CharField(max_length=60, label="Name", validators=[plain_name])
     mode = forms.ChoiceField(
         label="How it trades",
         choices=[

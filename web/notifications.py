@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.names import plain_name
 from accounts.vault import VaultClosed
 from markets import clock
 from notifications import channels
@@ -34,7 +35,12 @@ class ChannelForm(forms.Form):
     """One more way to be told. What is entered is sealed, and never shown again."""
 
     kind = forms.ChoiceField(choices=[(each.value, each.label) for each in ENTERED])
-    name = forms.CharField(max_length=60, label="Name", help_text="Yours, like phone or mail.")
+    name = forms.CharField(
+        max_length=60,
+        label="Name",
+        help_text="Yours, like phone or mail.",
+        validators=[plain_name],
+    )
     address = forms.CharField(
         max_length=1000,
         label="Address",

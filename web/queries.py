@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 from django.http import HttpRequest
 
 from accounts.models import Account
@@ -21,6 +21,7 @@ from venues import money
 from venues.money import ZERO
 from venues.words import duration
 
+DEFAULT_FIRST = Case(When(preset="default", then=0), default=1)
 LATE = timedelta(seconds=30)  # a stream that says nothing for so long is not alive
 
 
@@ -208,6 +209,17 @@ SELECT (SELECT (position, state, seen_at > clock_timestamp() - interval '30 seco
 def fingerprint(account_id: UUID) -> dict[str, str | None]:
     """Return one cheap value for each live topic; another value means: fetch the topic again."""
     return rows(TOPICS, {"account": account_id})[0]
+
+
+def accounts_of(user_id: int | None) -> QuerySet[Account]:
+    """Return a person's accounts that are not archived, in the order of their making."""
+    mine = Account.objects.filter(owner_id=user_id, archived_at=None)
+    return mine.order_by("created_at", DEFAULT_FIRST, "name")
+
+
+def newest_account(user_id: int | None) -> Account | None:
+    """Return the account that was made last, the default preset before its sisters."""
+    return accounts_of(user_id).order_by("-created_at", DEFAULT_FIRST, "name").first()
 
 
 def asked(request: HttpRequest, name: str) -> str:

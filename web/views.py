@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Case, Count, QuerySet, Sum, When
+from django.db.models import Count, Sum
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
@@ -25,15 +25,13 @@ from web.words import WORDS
 from whales.models import Follow
 
 PAGE = 50
-DEFAULT_FIRST = Case(When(preset="default", then=0), default=1)
 TOPICS = {"band", "money", "positions", "decisions", "breakers"}
 
 
 @login_required
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """Open the account that was made last, the default preset before its sisters."""
-    newest = _mine(request).order_by("-created_at", DEFAULT_FIRST, "name").first()
+    newest = queries.newest_account(request.user.pk)
     return redirect("dashboard", newest.pk) if newest else redirect("start")
 
 
@@ -218,7 +216,7 @@ def breakers(request: HttpRequest, account_id: UUID) -> HttpResponse:
 @require_GET
 def start(request: HttpRequest) -> HttpResponse:
     """Show the list that ticks itself while the demo starts."""
-    accounts = _mine(request)
+    accounts = queries.accounts_of(request.user.pk)
     watched = Follow.objects.filter(account__in=accounts).values("whale").distinct().count()
     context = {
         "title": "Start",
@@ -238,11 +236,6 @@ def explain(request: HttpRequest, word: str) -> HttpResponse:
     return render(
         request, "web/explain.html", {"title": WORDS[word][0], "word": WORDS[word], "words": WORDS}
     )
-
-
-def _mine(request: HttpRequest) -> QuerySet[Account]:
-    mine = Account.objects.filter(owner_id=request.user.pk, archived_at=None)
-    return mine.order_by("created_at", DEFAULT_FIRST, "name")
 
 
 def account_of(request: HttpRequest, account_id: UUID) -> Account:
@@ -274,7 +267,7 @@ def page_about(request: HttpRequest, account: Account, *, title: str) -> dict[st
     return {
         "title": title,
         "account": account,
-        "accounts": _mine(request),
+        "accounts": queries.accounts_of(request.user.pk),
         "now": now,
         "feed": queries.feed_line(wall=clock.database_now()),
         "summary": summary(account=account, now=now),

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Account
+from accounts.names import plain_name
 from api.base import Rows, own_account, person, proof_for
 from api.idempotency import key_of
 from api.problems import Refused
@@ -31,7 +32,7 @@ class AccountOut(serializers.ModelSerializer[Account]):
 
 
 class AccountIn(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=60)
+    name = serializers.CharField(max_length=60, validators=[plain_name])
     preset = serializers.ChoiceField(choices=sorted(PRESETS), default="default")
     rehearsal = serializers.BooleanField(default=False)
     starting_balance = serializers.DecimalField(

@@ -68,6 +68,7 @@ class Breakers(Rows):
                 by=person(request).username,
                 why=asked.validated_data["why"],
                 now=clock.now(),
+                shown=digest,
             )
         except NothingToReset as why:
             raise Refused(str(why)) from why

@@ -9,6 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.names import plain_name
 from accounts.vault import VaultClosed
 from api.base import Rows, person
 from api.problems import Refused
@@ -49,7 +50,7 @@ class ChannelAdded(ChannelOut):
 
 class ChannelIn(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=["ntfy", "telegram", "discord", "email", "webhook"])
-    name = serializers.CharField(max_length=60)
+    name = serializers.CharField(max_length=60, validators=[plain_name])
     address = serializers.CharField(max_length=1000, write_only=True)
 
 

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.names import plain_name
 from api.base import OfAccount, Rows, own_account, person
 from api.problems import Refused
 from markets import clock
@@ -133,7 +134,9 @@ class FollowChange(serializers.Serializer[Any]):
         max_digits=6, decimal_places=3, min_value=0, max_value=100, allow_null=True, required=False
     )
     categories = serializers.ListField(
-        child=serializers.CharField(max_length=60), max_length=50, required=False
+        child=serializers.CharField(max_length=60, validators=[plain_name]),
+        max_length=50,
+        required=False,
     )
 
     def validate_size_factor(self, value: Any) -> Any:

@@ -214,6 +214,38 @@ def test_a_breaker_is_reset_with_a_reason(world: World, app, eve):
     assert app.keyed(at, {"why": "understood"}).status_code == 409
 
 
+def test_a_trip_that_is_over_resets_no_other(world: World, app):
+    over, still = (
+        BreakerTrip.objects.create(
+            account=world.account,
+            kind="STREAK",
+            window_start=world.now,
+            measured=5,
+            limit=5,
+            numbers={},
+            at=world.now,
+            reset_at=reset_at,
+        )
+        for reset_at in (world.now, None)
+    )
+
+    refused = app.keyed(f"/api/v1/breakers/{over.pk}/reset/", {"why": "the old one"})
+
+    assert "not what you were shown" in refused.json()["detail"]
+    still.refresh_from_db()
+    assert still.reset_at is None
+
+
+@pytest.mark.parametrize("name", ["pay\u202eme", "two\nlines", "zero\u200bwidth"])
+def test_names_are_what_they_look_like(world: World, app, name):
+    made = app.keyed("/api/v1/accounts/", {"name": name})
+    channel = {"kind": "webhook", "name": name, "address": "https://example.com/x"}
+
+    assert "can be seen" in made.json()["detail"]
+    assert app.keyed("/api/v1/channels/", channel).status_code == 400
+    assert app.keyed("/api/v1/accounts/", {"name": "Ana’s 日本 👩‍💻"}).status_code == 201
+
+
 def test_sign_in_gives_tokens_that_are_used_once(world: World, client):
     said = {"username": "ana", "password": "not-a-secret-2026"}
 

@@ -7,6 +7,7 @@ from django.test import override_settings
 
 from accounts.models import Account
 from markets.models import Market
+from notifications.services import record
 from tests.world import WHALE, World
 from trading.models import Decision, Order, Position
 
@@ -173,6 +174,33 @@ def test_the_export_has_the_guides_structure(world: World, app):
     assert bet["legs"][0]["outcome"] == "Yes"
     assert len(lines) == 2
     assert "'=cmd" in lines[1]  # a spreadsheet does not run it
+
+
+def test_an_export_has_every_error(world: World, app):
+    for number in range(103):
+        record(
+            kind="stopped",
+            account_id=world.account.pk,
+            level="WARN",
+            sentence=f"Stop {number}",
+            at=world.now,
+        )
+
+    told = app.get(f"/api/v1/accounts/{world.account.pk}/export/").json()
+
+    assert len([each for each in told["errors"] if each["error"].startswith("Stop ")]) == 103
+
+
+def test_no_address_and_an_error_inside_are_problems_too(world: World, app, monkeypatch):
+    nothing = app.get("/api/v1/nothing-here/")
+    app.raise_request_exception = False
+    monkeypatch.setattr("api.v1.session.Me.get", lambda *_: 1 / 0)
+    failed = app.get("/api/v1/me/")
+
+    assert (nothing.status_code, nothing.json()["code"]) == (404, "not_found")
+    assert (failed.status_code, failed.json()["code"]) == (500, "error")
+    assert {each["Content-Type"] for each in (nothing, failed)} == {"application/problem+json"}
+    assert "There is no such page" in app.get("/nothing-here/").content.decode()
 
 
 def test_the_schema_describes_all_of_it(world: World, app):

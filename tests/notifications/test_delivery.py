@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.test import override_settings
 
 from accounts.models import Account, User
-from notifications import channels
+from notifications import channels, senders
 from notifications.channels import CannotChange
 from notifications.delivery import CUT_OFF, plan_new, step
 from notifications.models import Channel, Delivery, Event, Quiet
-from notifications.senders import BadAddress
+from notifications.senders import BadAddress, NotDelivered
 from notifications.services import record
 from tests.notifications.receivers import Http, Smtp, free_port, running
 from tests.world import World
@@ -342,6 +342,23 @@ def test_nobody_reaches_the_servers_own_network_through_it(world: World, address
     refused = pytest.raises(BadAddress, match="private network")
     with override_settings(NOTIFY_PRIVATE_ADDRESSES=False), refused:
         add(world.owner, "webhook", address)
+
+
+@pytest.mark.parametrize("kind", ["webhook", "ntfy"])
+def test_a_name_that_leads_elsewhere_a_moment_later_reaches_nothing(
+    world: World, http, monkeypatch, kind
+):
+    """Where a name points, or a receiver redirects to, after the address was found public."""
+    address = f"{http.url}/topic" if kind == "webhook" else http.url.replace("http", "ntfy") + "/t"
+    row, _ = add(world.owner, kind, address)
+    monkeypatch.setattr(senders, "_check_host", lambda host: None)
+
+    with override_settings(NOTIFY_PRIVATE_ADDRESSES=False), pytest.raises(NotDelivered):
+        channels.test(row)
+
+    assert http.got == []
+    channels.test(row)  # afterwards this thread reaches what it may again
+    assert len(http.got) == 1
 
 
 def test_addresses_are_sealed_and_another_persons_row_does_not_open_them(world: World, http):

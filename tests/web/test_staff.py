@@ -100,6 +100,25 @@ def test_an_operator_stops_but_releases_no_persons_own_stop(world: World, staff,
     assert KillSwitch.objects.get().scope == "ACCOUNT"
 
 
+@pytest.mark.parametrize(
+    ("scope", "key", "is_made"),
+    [
+        ("ACCOUNT", "12345678-1234-4234-8234-123456789012", False),
+        ("ACCOUNT", "no id", False),
+        ("SERVER", "x", False),
+        ("SERVER", "", True),
+    ],
+)
+def test_a_stop_of_nothing_is_refused_on_the_form(world, staff, client, scope, key, is_made):
+    staff("admin")
+    given = {"scope": scope, "key": key, "level": "ALL", "why": ""}
+
+    answer = client.post("/admin/risk/killswitch/add/", given)
+
+    assert answer.status_code == (302 if is_made else 200)
+    assert KillSwitch.objects.exists() is is_made
+
+
 def test_limits_and_modes_have_no_form_in_the_admin(world: World, staff, client):
     staff("admin")
     real = world.open("Real", mode="APPROVAL", starting_balance=Decimal(0))

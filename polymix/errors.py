@@ -1,0 +1,33 @@
+"""What is answered where no view does: pages to people, problem details to clients of the API."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+
+from api.problems import MEDIA_TYPE, body
+
+UNSAID = {
+    400: ("bad_request", "The request cannot be read."),
+    404: ("not_found", "There is nothing at this address. /api/docs/ lists what there is."),
+    500: ("error", "Something failed here, and is in the server's log. What you sent may or may "
+          "not have been done: read it back, or repeat it with the same Idempotency-Key."),
+}  # fmt: skip
+
+
+def _either(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def answer(request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        if not request.path.startswith("/api/"):
+            return page(request, *args, **options)
+        code, detail = UNSAID[status]
+        return JsonResponse(
+            body(status, code=code, detail=detail), status=status, content_type=MEDIA_TYPE
+        )
+
+    return answer
+
+
+bad_request = _either(400, defaults.bad_request)
+not_found = _either(404, defaults.page_not_found)
+server_error = _either(500, defaults.server_error)
