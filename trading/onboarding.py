@@ -3,6 +3,7 @@
 Nothing here connects to a venue while live trading is off, or for an account of paper money.
 """
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -57,6 +58,11 @@ def check(account: Account) -> None:
         )
     if account.is_paper:
         raise NotAllowed("This account trades paper money. Open one for real money first.")
+
+
+def digest_of(account: Account, venue: str) -> str:
+    """Return what names the entering of keys, as a person is asked for a factor."""
+    return hashlib.sha256(f"keys|{account.pk}|{venue}".encode()).hexdigest()
 
 
 def check_environment(account: Account, environment: str) -> None:

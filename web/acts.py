@@ -9,7 +9,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
-from accounts import factors
 from accounts.models import Account
 from markets import clock
 from risk.domain.breakers import BreakerKind
@@ -18,7 +17,7 @@ from trading import closing, sending
 from trading.models import Position
 from web import queries
 from web.notes import note_of
-from web.proofs import factor_for
+from web.proofs import factor_for, unproved
 from web.views import account_of, page_about, page_of, user_of
 
 LONGEST = 400  # characters of a reason
@@ -94,8 +93,8 @@ def reset(request: HttpRequest, account_id: UUID, kind: str) -> HttpResponse:
         trip for trip in queries.open_trips(account, now=context["now"]) if trip.kind == found.value
     ]
     digest = reset_digest(account.pk, found, trips)
-    unproved = _unproved(request, account, digest) if request.method == "POST" and why else ""
-    if request.method == "POST" and why and not unproved:
+    problem = unproved(request, account, digest) if request.method == "POST" and why else ""
+    if request.method == "POST" and why and not problem:
         try:
             reset_breaker(
                 account_id=account.pk,
@@ -103,28 +102,17 @@ def reset(request: HttpRequest, account_id: UUID, kind: str) -> HttpResponse:
                 by=request.user.get_username(),
                 why=why,
                 now=clock.now(),
+                shown=digest,
             )
             messages.success(request, f"The {kind} breaker is reset. Buying goes on.")
-        except NothingToReset as problem:
-            messages.info(request, str(problem))
+        except NothingToReset as nothing:
+            messages.info(request, str(nothing))
         return redirect("breakers", account.pk)
     context |= {
         "kind": kind,
         "trips": trips,
-        "problem": unproved or ("Say why: it is kept with the reset." if request.POST else ""),
+        "problem": problem or ("Say why: it is kept with the reset." if request.POST else ""),
         "why": why,
         "factor": factor_for(request, account, digest=digest),
     }
     return render(request, "web/reset.html", context)
-
-
-def _unproved(request: HttpRequest, account: Account, digest: str) -> str:
-    """Return why this act on real money may not be done by whoever posted it."""
-    if account.is_paper:
-        return ""
-    user = user_of(request)
-    try:
-        factors.prove(request, user, digests=[digest], given=request.POST, now=clock.now())
-    except factors.NotProved as why:
-        return str(why)
-    return ""

@@ -23,7 +23,8 @@ from venues.kalshi.onboarding import LEAST
 from venues.money import CENT, ZERO
 from venues.secrets import Secret
 from venues.words import dollars
-from web.keys import PROBLEMS, SECRET, done
+from web.keys import PROBLEMS, SECRET, done, is_proved
+from web.proofs import factor_for
 from web.views import account_of, page_of
 
 VENUE = onboarding_kalshi.VENUE
@@ -100,7 +101,8 @@ def keys(request: HttpRequest, account_id: UUID) -> HttpResponse:
     context = page_of(request, account_id, title="Keys for Kalshi")
     account = context["account"]
     form = KeyForm(request.POST or None, request.FILES or None)
-    if request.method == "POST" and form.is_valid():
+    digest = onboarding.digest_of(account, VENUE)
+    if request.method == "POST" and form.is_valid() and is_proved(request, form, account, digest):
         try:
             onboarding_kalshi.enter(
                 account=account,
@@ -114,11 +116,13 @@ def keys(request: HttpRequest, account_id: UUID) -> HttpResponse:
         except PROBLEMS as problem:
             form.add_error(None, str(problem))
     credential = credentials.of(account, VENUE)
-    return render(
-        request,
-        "web/kalshi_keys.html",
-        context | {"form": form, "credential": credential, "orders": _a_second(credential)},
-    )
+    context |= {
+        "form": form,
+        "factor": factor_for(request, account, digest=digest),
+        "credential": credential,
+        "orders": _a_second(credential),
+    }
+    return render(request, "web/kalshi_keys.html", context)
 
 
 def _a_second(credential: VenueCredential | None) -> int:

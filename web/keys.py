@@ -25,6 +25,7 @@ from trading.redemption import money_waiting
 from venues.errors import VenueError
 from venues.polymarket.wallets import Kind
 from venues.secrets import Secret
+from web.proofs import factor_for, unproved
 from web.views import account_of, page_of
 
 PROBLEMS = (NotAllowed, KeyTaken, VaultClosed, VenueError, ValueError)
@@ -107,7 +108,8 @@ def keys(request: HttpRequest, account_id: UUID) -> HttpResponse:
     context = page_of(request, account_id, title="Keys")
     account = context["account"]
     form = KeyForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    digest = onboarding.digest_of(account, onboarding_polymarket.VENUE)
+    if request.method == "POST" and form.is_valid() and is_proved(request, form, account, digest):
         try:
             onboarding_polymarket.enter(
                 account=account,
@@ -123,6 +125,7 @@ def keys(request: HttpRequest, account_id: UUID) -> HttpResponse:
     credential = credentials.of(account, "polymarket")
     context |= {
         "form": form,
+        "factor": factor_for(request, account, digest=digest),
         "credential": credential,
         "kind": Kind(credential.signature_type).words if credential else "",
         "waiting": money_waiting(account),
@@ -131,6 +134,14 @@ def keys(request: HttpRequest, account_id: UUID) -> HttpResponse:
         ),
     }
     return render(request, "web/keys.html", context)
+
+
+def is_proved(request: HttpRequest, form: forms.Form, account: Account, digest: str) -> bool:
+    """Tell whether the factor for these keys came with the form, which says so otherwise."""
+    why = unproved(request, account, digest)
+    if why:
+        form.add_error(None, why)
+    return not why
 
 
 @login_required

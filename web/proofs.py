@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from accounts import factors
 from accounts.models import Account
+from markets import clock
 from web.views import user_of
 
 
@@ -32,3 +33,15 @@ def factor_of(request: HttpRequest, *, is_needed: bool, digest: str) -> Factor:
     ways = factors.ways(user)
     options = factors.passkey_options(request, user, digest=digest) if "webauthn" in ways else None
     return Factor(needed=True, ways=ways, options=options)
+
+
+def unproved(request: HttpRequest, account: Account, digest: str) -> str:
+    """Return why this act on real money may not be done by whoever posted it."""
+    if account.is_paper:
+        return ""
+    user = user_of(request)
+    try:
+        factors.prove(request, user, digests=[digest], given=request.POST, now=clock.now())
+    except factors.NotProved as why:
+        return str(why)
+    return ""

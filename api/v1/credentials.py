@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from accounts.credentials import KeyTaken
 from accounts.models import VenueCredential
 from accounts.vault import VaultClosed
-from api.base import OfAccount, Rows, own_account, person
+from api.base import OfAccount, Rows, own_account, person, proof_for
 from api.problems import Refused
 from markets import clock
 from trading import onboarding, onboarding_kalshi, onboarding_polymarket
@@ -57,6 +57,7 @@ class CredentialIn(serializers.Serializer[Any]):
     )
     key_id = serializers.CharField(max_length=100, default="", allow_blank=True)
     environment = serializers.ChoiceField(choices=["production", "demo"], default="production")
+    code = serializers.CharField(required=False, write_only=True, max_length=8)
 
 
 class ProveIn(serializers.Serializer[Any]):
@@ -76,11 +77,12 @@ class Credentials(Rows):
     @extend_schema(request=CredentialIn, responses={201: CredentialOut})
     @method_decorator(sensitive_variables())
     def create(self, request: Request) -> Response:
-        """Enter a key; the account's former one of that venue is replaced."""
+        """Enter a key with a fresh `code`; the account's former one of that venue is replaced."""
         asked = CredentialIn(data=request.data)
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
         account = own_account(request, given["account"])
+        proof_for(request, account, digests=[onboarding.digest_of(account, given["venue"])])
         try:
             if given["venue"] == "kalshi":
                 made = onboarding_kalshi.enter(

@@ -271,7 +271,9 @@ def test_keys_go_in_and_never_come_out(world: World, app):
     real = world.open("Real", mode="APPROVAL", starting_balance=D(0))
     asked = {"account": str(real.pk), "venue": "polymarket", "private_key": "not a key at all"}
 
-    refused = app.keyed("/api/v1/credentials/", asked)
+    assert app.keyed("/api/v1/credentials/", asked).json()["code"] == "factor_needed"
+    TOTP.activate(world.owner, SECRET)
+    refused = app.keyed("/api/v1/credentials/", asked | {"code": code()})
     paper = app.keyed("/api/v1/credentials/", asked | {"account": str(world.account.pk)})
 
     assert refused.status_code == 409

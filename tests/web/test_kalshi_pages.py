@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
 from accounts import credentials, kalshi_keys
+from accounts.factors import ways
 from accounts.models import Account, User, VenueCredential
 from accounts.venues import kalshi_of
 from notifications.models import Event
@@ -19,6 +22,7 @@ from sandbox.faults import Kind, Rule
 from sandbox.kalshi.exchange import Rules
 from tests.kalshi_live import PEM, KalshiLive, kalshi_live
 from tests.sandbox.kalshi_world import RSA_KEY
+from tests.web.test_factors import SECRET, code
 from tests.world import assert_invariants
 from trading import onboarding, purses, transfers
 from trading.models import Order, Transfer
@@ -62,7 +66,9 @@ def at(name: str, account: Account) -> str:
 
 class TestKeys:
     def enter(self, ana: Client, account: Account, **more):
-        row = {"environment": "production", "key_id": "key-bob", "pem": PEM, **more}
+        if not ways(account.owner):
+            TOTP.activate(account.owner, SECRET)
+        row = {"environment": "production", "key_id": "key-bob", "pem": PEM, "code": code(), **more}
         return ana.post(at("kalshi-keys", account), row, follow=True)
 
     @pytest.mark.parametrize("spoil", [lambda pem: pem, lambda pem: pem.replace("\n", "\\n")])
@@ -78,6 +84,10 @@ class TestKeys:
         assert body not in page
         assert body.encode() not in bytes(credential.box)
         assert kalshi_keys.keys_of(credential).signing.kind == "RSA"
+
+    def test_a_key_asks_for_a_factor(self, live, ana, second):
+        assert "This code is wrong" in self.enter(ana, second, code="000000").text
+        assert credentials.of(second, "kalshi") is None
 
     def test_a_file_does_as_well_as_a_paste(self, live, ana, second):
         file = SimpleUploadedFile("kalshi.key", PEM.encode())
@@ -108,6 +118,7 @@ class TestKeys:
         )
 
         taken = self.enter(ana, second, key_id="key-alice-2")
+        cache.clear()  # as 30 seconds do: its code was spent on the other account
         mine = self.enter(ana, live.account, key_id="key-alice-2")
 
         assert "Money has one owner here" in taken.text

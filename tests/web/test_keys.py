@@ -3,16 +3,19 @@
 from decimal import Decimal
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 from django.urls import reverse
 
 from accounts import credentials, polymarket_keys, vault
+from accounts.factors import ways
 from accounts.models import Account, User, VenueCredential
 from accounts.vault import VaultClosed
 from risk.models import RiskState
 from tests.live_world import LiveWorld, live_world
 from tests.sandbox.polymarket_world import KEY, OTHER
+from tests.web.test_factors import SECRET, code
 from trading import onboarding_polymarket
 from trading.onboarding import NotAllowed
 from venues.polymarket import wallets
@@ -40,7 +43,20 @@ def address(key: str) -> str:
 
 def enter(client, account: Account, **fields):
     url = reverse("keys", args=[account.pk])
-    return client.post(url, {"private_key": OTHER, **fields}, follow=True)
+    if not ways(account.owner):
+        TOTP.activate(account.owner, SECRET)
+    return client.post(url, {"private_key": OTHER, "code": code(), **fields}, follow=True)
+
+
+def test_keys_ask_for_a_factor(client, live, account):
+    client.force_login(live.world.owner)
+
+    wrong = enter(client, account, code="000000")
+    missing = enter(client, account, code="")
+
+    assert b"This code is wrong" in wrong.content
+    assert b"passkey, or for the code" in missing.content
+    assert credentials.of(account, "polymarket") is None
 
 
 def test_keys_are_entered_proved_and_never_shown(client, live, account):
