@@ -62,14 +62,14 @@ SELECT rs.account_id, rs.cash, rs.reserved, rs.committed, rs.consecutive_losses,
    FOR UPDATE OF rs
 """
 
-CHANCE = """
-SELECT s.id AS signal_id, s.source, s.side, s.price, s.shares, s.at, s.sold_fraction,
+CHANCES = """
+SELECT s.id AS signal_id, s.due_at, s.source, s.side, s.price, s.shares, s.at, s.sold_fraction,
        s.facts::text, s.whale_id, w.address AS whale, w.own AS own_wallet, s.outcome_id,
        m.id AS market_id, m.venue, m.title AS market, m.category, m.status, m.fee_rate, m.closes_at
   FROM whales_signal s
   JOIN whales_whale w ON w.id = s.whale_id
   JOIN markets_outcome o ON o.id = s.outcome_id JOIN markets_market m ON m.id = o.market_id
- WHERE s.id = %(signal)s
+ WHERE s.id = ANY(%(signals)s)
 """
 
 # What each account holds, and whether anything stops anybody: only then is it worth asking what.
@@ -165,7 +165,12 @@ def gather(
 
 def read_chance(signal_id: int, *, now: datetime) -> Chance:
     """Read a whale's order with its market, and the facts that were known of it then."""
-    row = rows(CHANCE, {"signal": signal_id})[0]
+    return chance_of(rows(CHANCES, {"signals": [signal_id]})[0], now=now)
+
+
+def chance_of(row: Row, *, now: datetime) -> Chance:
+    """Make a chance of a row of CHANCES, as it looks at `now`."""
+    row = {name: value for name, value in row.items() if name != "due_at"}
     facts, closes_at = json.loads(row.pop("facts")), row.pop("closes_at")
     hours = float(facts.get("hours", 0))
     status, rate = row.pop("status"), row.pop("fee_rate")
@@ -207,7 +212,7 @@ def _around(chance: Chance, locked: Sequence[Row], *, now: datetime) -> Around:
     tripped = [account_id for account_id, row in accounts.items() if row["tripped"]]
     stopped = any(row["stopped"] for row in accounts.values())
     earned = None
-    if any(_figures(row["assumed"]) is None for row in locked):
+    if any(assumed_figures(row["assumed"]) is None for row in locked):
         earned = earned_figures(chance.whale_id, as_of=chance.at)
     return Around(
         accounts=accounts,
@@ -225,6 +230,11 @@ def earned_figures(whale_id: int, *, as_of: datetime) -> WhaleFigures | None:
     )
     if score is None:
         return None
+    return figures_of(score)
+
+
+def figures_of(score: WhaleScore) -> WhaleFigures:
+    """Return what sizing reads of a score."""
     return WhaleFigures(
         quality=score.score,
         sharpe=score.sharpe,
@@ -252,7 +262,7 @@ def _situation(row: Row, chance: Chance, around: Around, *, now: datetime) -> Si
         categories=_categories(row["categories"]),
         size_factor=Decimal(1) if row["size_factor"] is None else row["size_factor"],
         max_trade=row["max_trade"],
-        figures=_figures(row["assumed"]) or around.earned,
+        figures=assumed_figures(row["assumed"]) or around.earned,
         seconds_since_copy=(now - copied_at).total_seconds() if copied_at else None,
         copies_today=row["day_copies"],
         open_trips=around.trips.get(account_id, ()),
@@ -297,7 +307,7 @@ def _categories(text: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=10_000)
-def _figures(assumed: str) -> WhaleFigures | None:
+def assumed_figures(assumed: str) -> WhaleFigures | None:
     """Read the figures that a follow assumes of its whale, if it does."""
     figures = json.loads(assumed)
     if not figures:

@@ -31,6 +31,7 @@ def whales(request: HttpRequest, account_id: UUID) -> HttpResponse:
             bets=Subquery(latest.values("bets")[:1]),
             roi=Subquery(latest.values("roi")[:1]),
             as_of=Subquery(latest.values("as_of")[:1]),
+            follow_id=Subquery(followed.values("pk")[:1]),
             paused=Subquery(followed.values("paused")[:1]),
         )
         .exclude(score=None, paused=None)

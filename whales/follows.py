@@ -1,7 +1,6 @@
 """Which whales an account follows. The only writer of Follow beside the demo's set-up."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -64,22 +63,6 @@ def resume(*, account: Account, whale_id: int, by: str, now: datetime) -> bool:
             whale = Whale.objects.get(pk=whale_id)
             _tell(account.pk, f"{by} follows {whale} again.", by=by, now=now)
     return changed
-
-
-def change(*, follow_id: int, by: str, now: datetime, **overrides: Any) -> Follow:
-    """Set a follow's overrides, by the names of its fields; they hold from the next trade on."""
-    with transaction.atomic():
-        row = Follow.objects.select_for_update().get(pk=follow_id)
-        changed = {name: new for name, new in overrides.items() if getattr(row, name) != new}
-        for name, new in changed.items():
-            setattr(row, name, new)
-        if changed:
-            row.save(update_fields=list(changed))
-            words = ", ".join(f"{name} {new}" for name, new in changed.items())
-            _tell(
-                row.account_id, f"{by} changed how {row.whale} is copied: {words}.", by=by, now=now
-            )
-    return row
 
 
 def _tell(account_id: UUID, sentence: str, *, by: str, now: datetime) -> None:

@@ -10,9 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.names import plain_name
-from api.base import OfAccount, Rows, own_account, person
+from api.base import OfAccount, Rows, own_account, person, proof_for
 from api.problems import Refused
 from markets import clock
+from trading import following
 from whales import follows
 from whales.models import Follow, Signal, Whale, WhaleScore
 
@@ -117,7 +118,7 @@ class FollowIn(serializers.Serializer[Any]):
 
 
 class FollowChange(serializers.Serializer[Any]):
-    """Overrides only ever make a trade smaller or rarer; `null` inherits the account's limit."""
+    """How this whale is copied; `null` inherits the account's limit."""
 
     paused = serializers.BooleanField(required=False)
     copy_exits = serializers.BooleanField(required=False)
@@ -138,6 +139,7 @@ class FollowChange(serializers.Serializer[Any]):
         max_length=50,
         required=False,
     )
+    code = serializers.CharField(required=False, write_only=True, max_length=8)
 
     def validate_size_factor(self, value: Any) -> Any:
         if value == 0:
@@ -172,13 +174,25 @@ class Follows(Rows):
 
     @extend_schema(request=FollowChange, responses=FollowOut)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Pause, resume or change the overrides; they hold from the next trade on."""
+        """Pause, resume or change the overrides; they hold from the next trade on.
+
+        With real money, letting more be copied than before asks for a `code`.
+        """
         row = self.get_object()
         asked = FollowChange(data=request.data)
         asked.is_valid(raise_exception=True)
-        changed = follows.change(
-            follow_id=row.pk, by=person(request).username, now=clock.now(), **asked.validated_data
-        )
+        given = dict(asked.validated_data)
+        given.pop("code", None)
+        wanted, proof = following.changed(row, given), None
+        if following.loosened(row, wanted):
+            digests = [following.digest_of(row, wanted)]
+            proof = proof_for(request, row.account, digests=digests)
+        try:
+            changed = following.change(
+                follow=row, wanted=wanted, by=person(request), now=clock.now(), proof=proof
+            )
+        except following.CannotLoosen as why:
+            raise Refused(str(why)) from why
         return Response(FollowOut(changed).data)
 
     @extend_schema(responses={204: None})
