@@ -202,7 +202,11 @@ SELECT (SELECT (position, state, seen_at > clock_timestamp() - interval '30 seco
        (SELECT (d.id, d.at)::text FROM trading_decision d WHERE d.account_id = %(account)s
          ORDER BY d.at DESC, d.id DESC LIMIT 1) AS decisions,
        (SELECT (count(*), count(reset_at))::text FROM risk_breakertrip
-         WHERE account_id = %(account)s) AS breakers
+         WHERE account_id = %(account)s) AS breakers,
+       (SELECT (o.id, o.created_at)::text FROM trading_order o WHERE o.account_id = %(account)s
+         ORDER BY o.created_at DESC, o.id DESC LIMIT 1) AS orders,
+       (SELECT (t.id, t.created_at)::text FROM trading_pairtrade t
+         WHERE t.account_id = %(account)s ORDER BY t.created_at DESC LIMIT 1) AS pairs
 """
 
 

@@ -15,6 +15,7 @@ from web import (
     manual,
     notifications,
     opportunities,
+    orders,
     pair_settings,
     pair_trades,
     phone,
@@ -89,8 +90,8 @@ urlpatterns = [
     path(account + "stop/start/", stops.start, name="start-again"),
     path(account + "mode/", stops.mode, name="mode"),
     path(account + "approval-rules/", approval_rules.rules, name="approval-rules"),
-    path(account + "orders/", views.orders, name="orders"),
-    path(account + "orders/<uuid:order_id>/", views.order, name="order"),
+    path(account + "orders/", orders.orders, name="orders"),
+    path(account + "orders/<uuid:order_id>/", orders.order, name="order"),
     path(account + "ledger/", views.ledger, name="ledger"),
     path(account + "breakers/", views.breakers, name="breakers"),
 ]

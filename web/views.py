@@ -151,42 +151,6 @@ def positions(request: HttpRequest, account_id: UUID) -> HttpResponse:
 
 @login_required
 @require_GET
-def orders(request: HttpRequest, account_id: UUID) -> HttpResponse:
-    context = page_of(request, account_id, title="Orders")
-    found = (
-        Order.objects.filter(account=context["account"])
-        .select_related("outcome__market", "whale")
-        .order_by("-created_at", "pk")
-    )
-    state = queries.asked(request, "state")
-    states = found.order_by().values_list("state").annotate(n=Count("pk")).order_by("-n")
-    context |= {
-        "page": paged(request, found.filter(state=state) if state else found),
-        "state": state,
-        "states": states,
-    }
-    return render(request, "web/orders.html", context)
-
-
-@login_required
-@require_GET
-def order(request: HttpRequest, account_id: UUID, order_id: UUID) -> HttpResponse:
-    context = page_of(request, account_id, title="Order")
-    found = get_object_or_404(
-        Order.objects.select_related("outcome__market", "whale", "decision"),
-        pk=order_id,
-        account=context["account"],
-    )
-    context |= {
-        "order": found,
-        "events": found.events.order_by("sequence"),
-        "fills": found.fills.order_by("at", "pk"),
-    }
-    return render(request, "web/order.html", context)
-
-
-@login_required
-@require_GET
 def ledger(request: HttpRequest, account_id: UUID) -> HttpResponse:
     context = page_of(request, account_id, title="Ledger")
     found = (

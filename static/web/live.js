@@ -1,4 +1,5 @@
-// One EventSource for the page. `changed <topic>` fetches that fragment, at most once a second.
+// One EventSource for the page. `changed <topic>` fetches that fragment, at most once a second, or shows
+// the line that leads to what is new.
 (function () {
   const page = document.getElementById("page");
   if (!page || !window.EventSource) return;
@@ -13,8 +14,8 @@
     delete waiting[topic];
     last[topic] = Date.now();
     const target = document.getElementById(topic);
-    if (target) {
-      htmx.ajax("GET", location.pathname + location.search, { target: "#" + topic, swap: "outerHTML" });
+    if (target && (page.contains(target) || page.hasAttribute("data-band"))) {
+      htmx.ajax("GET", location.pathname + location.search, { target: "#" + topic, select: "#" + topic, swap: "outerHTML" });
     }
     if (topic === "money") document.dispatchEvent(new Event("equity-changed"));
   }
@@ -22,6 +23,9 @@
   function changed(event) {
     alive();
     const topic = event.data;
+    // Rows that would move under a finger wait behind a link.
+    const news = document.querySelector('[data-news="' + topic + '"]');
+    if (news) news.hidden = false;
     if (waiting[topic]) return;
     const rest = EVERY_MS - (Date.now() - (last[topic] || 0));
     waiting[topic] = setTimeout(() => fetchTopic(topic), Math.max(rest, 0));
@@ -54,6 +58,7 @@
 
   document.addEventListener("visibilitychange", function () {
     if (document.hidden) return close();
+    if (document.querySelector("[data-news]")) return location.reload();
     open();
     ["band", "money", "positions", "decisions", "breakers"].forEach(fetchTopic);
   });

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from markets import clock
 from risk.models import BreakerTrip, RiskProfile
 from tests.web.test_approvals import running
 from tests.world import OTHER_WHALE, World, trade
 from trading.models import Order
+from whales.models import Follow
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark"), (320, "light")])
@@ -75,6 +77,43 @@ def test_a_wallet_is_followed_and_its_first_decision_seen(world: World, server, 
 
     page.wait_for_selector("text=has no settled bet yet")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_follows_preview_changes_as_it_is_written(world: World, server, browser, client):
+    world.buy(at=clock.now() - timedelta(minutes=2))
+    page = signed_in(server, browser, client, world)
+    page.goto(f"{server}/a/{world.account.pk}/follows/{Follow.objects.get().pk}/")
+    page.wait_for_selector("#preview >> text=1 copied")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    page.fill("#id_min_whale_quality", "100")
+    page.wait_for_selector("#preview >> text=1 skipped")
+    page.fill("#id_min_whale_quality", "")
+    page.wait_for_selector("#preview >> text=1 copied")
+    page.fill("#id_max_trade", "50")
+    page.click("text=Save follow")
+
+    page.wait_for_selector("text=It takes effect on the next trade")
+    assert Follow.objects.get().max_trade == 50
+
+
+def test_lists_say_that_there_is_more_and_states_change_in_place(
+    world: World, server, browser, client
+):
+    first = world.buy()
+    page = signed_in(server, browser, client, world)
+    page.goto(f"{server}/a/{world.account.pk}/orders/")
+    page.wait_for_selector("#rows >> text=FILLED")
+    page.wait_for_timeout(1500)  # the stream has looked once
+
+    world.copy(world.signal(trade(at=world.now + timedelta(hours=2))))
+    Order.objects.filter(pk=first.pk).update(filled_shares=1)
+
+    page.wait_for_selector("text=There are new orders")
+    page.wait_for_selector("#rows >> text=1.00 sh of ")
+    assert page.locator("#rows tbody tr").count() == 1  # what is new waits
+    page.click("text=There are new orders")
+    page.wait_for_selector("#rows tbody tr:nth-child(2)")
 
 
 def test_a_position_is_closed_on_a_phone(world: World, server, browser, client):
