@@ -41,7 +41,8 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         tables += _operator(now)
     if role == "admin":
         tables += _admin(now)
-    return context | {"role": role, "tables": tables}
+    quiet = [each for each in tables if not each["table"]["rows"]]
+    return context | {"role": role, "tables": tables, "quiet": quiet}
 
 
 def _table(title: str, headers: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> Table:
