@@ -17,7 +17,6 @@ from allauth.mfa.totp.internal.auth import TOTP, validate_totp_code
 from allauth.mfa.utils import decrypt
 from allauth.mfa.webauthn.internal.auth import get_credentials, get_server
 from django.core.cache import cache
-from django.http import HttpRequest
 from fido2.webauthn import AuthenticationResponse, UserVerificationRequirement
 
 from accounts.models import User
@@ -25,8 +24,8 @@ from accounts.models import User
 FRESH = timedelta(minutes=2)  # from the proof to the act
 CODE_SECONDS = 120  # a code is remembered longer than it is accepted
 TRIES, TRIES_SECONDS = 10, 300
-NONCES = "factor.nonces"
-MOST_PAGES = 20  # open at a time with a passkey's challenge
+NONCE = "factor.nonce"
+NONCE_SECONDS = 3600  # that a page, or an app, may wait with a passkey's challenge
 
 NONE_YET = (
     "Real money asks for a passkey or an authenticator app, and you have none yet. Add one on the "
@@ -67,23 +66,29 @@ def digest_of_all(digests: Iterable[str]) -> str:
     return hashlib.sha256("|".join(sorted(digests)).encode()).hexdigest()
 
 
-def passkey_options(request: HttpRequest, user: User, *, digest: str) -> dict[str, Any]:
-    """Return what the browser needs to ask for a passkey; the same as long as the page lives."""
-    nonces = request.session.get(NONCES, {})
-    if digest not in nonces:
-        nonces = dict(list(nonces.items())[-MOST_PAGES + 1 :])
-        nonces[digest] = secrets.token_hex(32)
-        request.session[NONCES] = nonces
-    options, _ = _ceremony(user, digest=digest, nonce=nonces[digest])
+def passkey_options(user: User, *, digest: str) -> dict[str, Any]:
+    """Return what a browser or an app needs to ask for a passkey; the same for a while."""
+    key = f"{NONCE}.{user.pk}.{digest}"
+    nonce = str(cache.get_or_set(key, lambda: secrets.token_hex(32), timeout=NONCE_SECONDS))
+    options, _ = _ceremony(user, digest=digest, nonce=nonce)
     return dict(options)
 
 
-def prove(
-    request: HttpRequest, user: User, *, digests: Iterable[str], given: Any, now: datetime
-) -> Proof:
+def forget_challenge(user: User, *, digest: str) -> None:
+    """Let a passkey's answer count no more than once."""
+    cache.delete(f"{NONCE}.{user.pk}.{digest}")
+
+
+def digest_of_set(digests: Iterable[str]) -> str:
+    """Return what a passkey signs: the digest of what is shown, or of all that is."""
+    shown = frozenset(digests)
+    return next(iter(shown)) if len(shown) == 1 else digest_of_all(shown)
+
+
+def prove(user: User, *, digests: Iterable[str], given: Any, now: datetime) -> Proof:
     """Check the factor that came with an act, `code` or `passkey` of `given`. Raises NotProved."""
     shown = frozenset(digests)
-    digest = next(iter(shown)) if len(shown) == 1 else digest_of_all(shown)
+    digest = digest_of_set(shown)
     code, passkey = str(given.get("code", "")).strip(), given.get("passkey", "")
     if not code and not passkey:
         raise NotProved(NEEDED if ways(user) else NONE_YET)
@@ -91,7 +96,7 @@ def prove(
     if code:
         _check_code(user, code, digest=digest)
     else:
-        _check_passkey(request, user, passkey, digest=digest)
+        _check_passkey(user, passkey, digest=digest)
     cache.delete(tries)
     return Proof(user_id=user.pk, digests=shown, at=now, way="code" if code else "passkey")
 
@@ -118,8 +123,8 @@ def _check_code(user: User, code: str, *, digest: str) -> None:
     row.record_usage()
 
 
-def _check_passkey(request: HttpRequest, user: User, answer: Any, *, digest: str) -> None:
-    nonce = request.session.get(NONCES, {}).get(digest)
+def _check_passkey(user: User, answer: Any, *, digest: str) -> None:
+    nonce = cache.get(f"{NONCE}.{user.pk}.{digest}")
     if nonce is None:
         raise NotProved("The page is not the one that asked for the passkey. Load it again.")
     _, state = _ceremony(user, digest=digest, nonce=nonce)
@@ -128,7 +133,7 @@ def _check_passkey(request: HttpRequest, user: User, answer: Any, *, digest: str
             json.loads(answer) if isinstance(answer, str) else answer
         )
         get_server().authenticate_complete(state, get_credentials(user), said)
-    except (ValueError, TypeError, KeyError) as why:
+    except (ValueError, TypeError, KeyError, AttributeError) as why:
         raise NotProved("The passkey did not fit this page. Nothing was done.") from why
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django_filters.rest_framework import FilterSet, UUIDFilter
-from rest_framework import mixins
+from rest_framework import mixins, serializers
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,13 +17,26 @@ from accounts.models import Account, User
 from api.idempotency import Idempotent
 from api.paging import Newest
 from api.problems import Changed, FactorNeeded
-from markets import clock
 
 
 class OfAccount(FilterSet):
     """Rows of one account; somebody else's account has none."""
 
     account = UUIDFilter(field_name="account_id")
+
+
+class WithFactor(serializers.Serializer[Any]):
+    """A call that real money asks a fresh factor for: one of these."""
+
+    code = serializers.CharField(
+        required=False, write_only=True, max_length=8, help_text="of the authenticator app"
+    )
+    passkey = serializers.JSONField(
+        required=False, write_only=True, help_text="the answer to the options of a factor_needed"
+    )
+
+
+FACTORS = ("code", "passkey")
 
 
 def person(request: Request) -> User:
@@ -76,16 +89,24 @@ def check_unchanged(request: Request, told: bytes) -> None:
         raise Changed
 
 
-def proof_for(request: Request, account: Account, *, digests: list[str]) -> factors.Proof | None:
-    """Return the factor that came with a call on real money: `code`. Raises FactorNeeded."""
-    return None if account.is_paper else prove(request, digests=digests, now=clock.now())
+def proof_for(
+    request: Request, account: Account, *, digests: list[str], now: datetime
+) -> factors.Proof | None:
+    """Return the factor that came with a call on real money. Raises FactorNeeded."""
+    return None if account.is_paper else prove(request, digests=digests, now=now)
 
 
 def prove(request: Request, *, digests: list[str], now: datetime) -> factors.Proof:
     """Return the factor that came with a call. Raises FactorNeeded."""
     try:
-        return factors.prove(
-            request._request, person(request), digests=digests, given=request.data, now=now
-        )
+        return factors.prove(person(request), digests=digests, given=request.data, now=now)
     except factors.NotProved as why:
-        raise FactorNeeded(str(why)) from why
+        raise factor_needed(person(request), digests, why) from why
+
+
+def factor_needed(user: User, digests: list[str], why: factors.NotProved) -> FactorNeeded:
+    """Return the problem that asks for a factor, with what a passkey would sign."""
+    options = None
+    if "webauthn" in factors.ways(user):
+        options = factors.passkey_options(user, digest=factors.digest_of_set(digests))
+    return FactorNeeded(str(why), passkey=options)

@@ -19,7 +19,7 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from accounts.models import User
 from api.models import KeptCall
-from api.problems import MEDIA_TYPE, Refused
+from api.problems import MEDIA_TYPE, FactorNeeded, Refused
 from markets import clock
 
 HEADER = "Idempotency-Key"
@@ -129,13 +129,13 @@ def _take_over(row: KeptCall) -> bool:
 
 
 def _keep(row: KeptCall, answer: Any) -> None:
-    """Keep what a call came to; what failed inside us did not come to anything."""
-    if answer.status_code >= 500 or answer.status_code == 429:
+    """Keep what a call came to; what failed inside us, or lacked a factor, came to nothing."""
+    told = getattr(answer, "data", None)
+    unproved = isinstance(told, dict) and told.get("code") == FactorNeeded.default_code
+    if answer.status_code >= 500 or answer.status_code == 429 or unproved:
         KeptCall.objects.filter(pk=row.pk).delete()
         return
-    KeptCall.objects.filter(pk=row.pk).update(
-        status=answer.status_code, body=_plain(getattr(answer, "data", None))
-    )
+    KeptCall.objects.filter(pk=row.pk).update(status=answer.status_code, body=_plain(told))
 
 
 def _plain(data: Any) -> Any:

@@ -40,10 +40,16 @@ class Changed(exceptions.APIException):
 
 
 class FactorNeeded(exceptions.APIException):
-    """Real money asks for a fresh factor with this call."""
+    """Real money asks for a fresh factor with this call: `code`, or a `passkey` that signs what is
+    told here.
+    """
 
     status_code = status.HTTP_403_FORBIDDEN
     default_code = "factor_needed"
+
+    def __init__(self, detail: str, *, passkey: dict[str, Any] | None = None) -> None:
+        super().__init__(detail)
+        self.passkey = passkey
 
 
 def handle(problem: Exception, context: dict[str, Any]) -> Response | None:
@@ -56,6 +62,8 @@ def handle(problem: Exception, context: dict[str, Any]) -> Response | None:
     told = body(answer.status_code, code=_code(problem), detail=_detail(answer.data))
     if isinstance(problem, exceptions.ValidationError):
         told["errors"] = answer.data if isinstance(answer.data, dict) else {"": answer.data}
+    if isinstance(problem, FactorNeeded) and problem.passkey is not None:
+        told["passkey"] = problem.passkey
     answer.data = told
     answer.content_type = MEDIA_TYPE
     return answer

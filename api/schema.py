@@ -25,6 +25,7 @@ PROBLEM = {
         "code": {"type": "string"},
         "detail": {"type": "string"},
         "errors": {"type": "object"},
+        "passkey": {"type": "object", "description": "WebAuthn options, of a factor_needed"},
     },
     "required": ["type", "title", "status", "code", "detail"],
 }

@@ -119,5 +119,5 @@ def _change(request: HttpRequest, account: Account, new: Rules) -> None:
     now, by, proof = clock.now(), user_of(request), None
     if "reviewed" in request.POST and not account.is_paper:
         digests = [new.digest(account)]
-        proof = factors.prove(request, by, digests=digests, given=request.POST, now=now)
+        proof = factors.prove(by, digests=digests, given=request.POST, now=now)
     change(account=account, rules=new, by=by, now=now, proof=proof)

@@ -167,7 +167,7 @@ def _answer_all(request: HttpRequest, chosen: list[Order], *, now: datetime) -> 
     by, proof = user_of(request), None
     if real:
         try:
-            proof = factors.prove(request, by, digests=real, given=request.POST, now=now)
+            proof = factors.prove(by, digests=real, given=request.POST, now=now)
         except factors.NotProved as why:
             return Outcome(counted=False, sentence=str(why))
     done, rest = 0, []
@@ -251,4 +251,4 @@ def proof_for(request: HttpRequest, order: Order, *, now: datetime) -> factors.P
     if order.account.is_paper or order.state != OrderState.AWAITING_APPROVAL:
         return None
     digests = [request.POST.get("shown", "")]
-    return factors.prove(request, user_of(request), digests=digests, given=request.POST, now=now)
+    return factors.prove(user_of(request), digests=digests, given=request.POST, now=now)

@@ -100,7 +100,7 @@ def _judge(
     shown, proof = request.POST.get("rules_hash", ""), None
     if is_approved and pairing.needs_factor(user):
         digests = [pairing.digest_of(pair.pk, shown)]
-        proof = factors.prove(request, user, digests=digests, given=request.POST, now=now)
+        proof = factors.prove(user, digests=digests, given=request.POST, now=now)
     pairing.approve(
         pair_id=pair.pk,
         user=user,

@@ -188,7 +188,7 @@ def _change(request: HttpRequest, follow: Follow, wanted: dict[str, Any], more: 
     try:
         if more and not follow.account.is_paper:
             digests = [following.digest_of(follow, wanted)]
-            proof = factors.prove(request, user, digests=digests, given=request.POST, now=now)
+            proof = factors.prove(user, digests=digests, given=request.POST, now=now)
         following.change(follow=follow, wanted=wanted, by=user, now=now, proof=proof)
     except (factors.NotProved, following.CannotLoosen) as why:
         return str(why)

@@ -106,7 +106,7 @@ def _change(request: HttpRequest, before: RiskProfile, wanted: dict[str, Any], m
     try:
         if more and not before.account.is_paper:
             digests = [limits.digest_of(before, wanted)]
-            proof = factors.prove(request, user, digests=digests, given=request.POST, now=now)
+            proof = factors.prove(user, digests=digests, given=request.POST, now=now)
         limits.change(profile=before, wanted=wanted, by=user, now=now, proof=proof)
     except (factors.NotProved, limits.CannotRaise) as why:
         return str(why)

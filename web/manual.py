@@ -62,7 +62,7 @@ def _decide(request: HttpRequest, order: Order) -> None:
     shown, said = request.POST.get("shown", ""), request.POST.get("state", "")
     try:
         if not order.account.is_paper:
-            proof = factors.prove(request, user, digests=[shown], given=request.POST, now=now)
+            proof = factors.prove(user, digests=[shown], given=request.POST, now=now)
         done = manual.settle(
             order_id=order.pk,
             state=OrderState(said) if said in set(OrderState) else OrderState.MANUAL,

@@ -194,7 +194,7 @@ def _change(request: HttpRequest, account: Account, wanted: dict[str, Any], dige
     try:
         if digest and not account.is_paper:
             given = request.POST
-            proof = factors.prove(request, user, digests=[digest], given=given, now=now)
+            proof = factors.prove(user, digests=[digest], given=given, now=now)
         pair_profiles.change(account=account, wanted=wanted, by=user, now=now, proof=proof)
     except (factors.NotProved, pair_profiles.CannotLoosen) as why:
         return str(why)

@@ -119,7 +119,7 @@ def _approve(request: HttpRequest, trade: PairTrade, *, note: str, now: datetime
     shown, user, proof = request.POST.get("shown", ""), user_of(request), None
     if not trade.account.is_paper and trade.state == PairState.AWAITING_APPROVAL:
         try:
-            proof = factors.prove(request, user, digests=[shown], given=request.POST, now=now)
+            proof = factors.prove(user, digests=[shown], given=request.POST, now=now)
         except factors.NotProved as why:
             return str(why)
     yes = Yes(by=user, digest=shown, note=note, proof=proof)

@@ -31,7 +31,7 @@ def factor_of(request: HttpRequest, *, is_needed: bool, digest: str) -> Factor:
         return Factor(needed=False, ways=frozenset(), options=None)
     user = user_of(request)
     ways = factors.ways(user)
-    options = factors.passkey_options(request, user, digest=digest) if "webauthn" in ways else None
+    options = factors.passkey_options(user, digest=digest) if "webauthn" in ways else None
     return Factor(needed=True, ways=ways, options=options)
 
 
@@ -41,7 +41,7 @@ def unproved(request: HttpRequest, account: Account, digest: str) -> str:
         return ""
     user = user_of(request)
     try:
-        factors.prove(request, user, digests=[digest], given=request.POST, now=clock.now())
+        factors.prove(user, digests=[digest], given=request.POST, now=clock.now())
     except factors.NotProved as why:
         return str(why)
     return ""

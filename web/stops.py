@@ -70,7 +70,7 @@ def start(request: HttpRequest, account_id: UUID) -> HttpResponse:
     try:
         if not account.is_paper:
             digests = [modes.start_digest(account)]
-            proof = factors.prove(request, user, digests=digests, given=request.POST, now=now)
+            proof = factors.prove(user, digests=digests, given=request.POST, now=now)
         messages.success(request, modes.start(account=account, by=user, now=now, proof=proof))
     except (factors.NotProved, modes.CannotChange) as why:
         messages.error(request, str(why))
@@ -106,7 +106,7 @@ def _change_mode(request: HttpRequest, account: Account, wanted: str) -> str:
             if request.POST.get("name", "").strip() != account.name:
                 return f"Type {account.name} to say which account you mean. Nothing was changed."
             digests = [modes.digest_of(account, wanted)]
-            proof = factors.prove(request, user, digests=digests, given=request.POST, now=now)
+            proof = factors.prove(user, digests=digests, given=request.POST, now=now)
         modes.change(account=account, mode=wanted, by=user, now=now, proof=proof)
     except (factors.NotProved, modes.CannotChange) as why:
         return str(why)

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from accounts.models import Account
 from accounts.names import plain_name
-from api.base import Rows, own_account, person, proof_for
+from api.base import Rows, WithFactor, own_account, person, proof_for
 from api.idempotency import key_of
 from api.problems import Refused
 from markets import clock
@@ -48,9 +48,8 @@ class FiguresOut(serializers.Serializer[Any]):
     figures = serializers.DictField()
 
 
-class ModeIn(serializers.Serializer[Any]):
+class ModeIn(WithFactor):
     mode = serializers.ChoiceField(choices=["APPROVAL", "LIVE"])
-    code = serializers.CharField(required=False, write_only=True, max_length=8)
 
 
 class StopIn(serializers.Serializer[Any]):
@@ -58,8 +57,8 @@ class StopIn(serializers.Serializer[Any]):
     why = serializers.CharField(max_length=400, default="", allow_blank=True)
 
 
-class StartIn(serializers.Serializer[Any]):
-    code = serializers.CharField(required=False, write_only=True, max_length=8)
+class StartIn(WithFactor):
+    """Nothing but the factor."""
 
 
 class StopOut(serializers.ModelSerializer[KillSwitch]):
@@ -123,12 +122,12 @@ class Accounts(Rows):
         """Change between APPROVAL and LIVE; towards LIVE asks for a factor."""
         account, asked = own_account(request, pk), ModeIn(data=request.data)
         asked.is_valid(raise_exception=True)
-        wanted, proof = asked.validated_data["mode"], None
+        wanted, proof, now = asked.validated_data["mode"], None, clock.now()
         if modes.adds_risk(account, wanted):
-            proof = proof_for(request, account, digests=[modes.digest_of(account, wanted)])
+            proof = proof_for(request, account, digests=[modes.digest_of(account, wanted)], now=now)
         try:
             changed = modes.change(
-                account=account, mode=wanted, by=person(request), now=clock.now(), proof=proof
+                account=account, mode=wanted, by=person(request), now=now, proof=proof
             )
         except modes.CannotChange as why:
             raise Refused(str(why)) from why
@@ -165,9 +164,10 @@ class Accounts(Rows):
         asked = StartIn(data=request.data)
         asked.is_valid(raise_exception=True)
         digest = modes.start_digest(account)
-        proof = proof_for(request, account, digests=[digest])
+        now = clock.now()
+        proof = proof_for(request, account, digests=[digest], now=now)
         try:
-            said = modes.start(account=account, by=person(request), now=clock.now(), proof=proof)
+            said = modes.start(account=account, by=person(request), now=now, proof=proof)
         except modes.CannotChange as why:
             raise Refused(str(why)) from why
         return Response({"sentence": said})

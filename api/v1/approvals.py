@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Account
-from api.base import OfAccount, Rows, person, proof_for
+from api.base import OfAccount, Rows, WithFactor, person, proof_for
 from api.idempotency import key_of
 from api.v1.trading import OrderOut
 from markets import clock
@@ -54,7 +54,7 @@ class ApprovalOut(OrderOut):
         return clock.now().isoformat()
 
 
-class AnswerIn(serializers.Serializer[Any]):
+class AnswerIn(WithFactor):
     digest = serializers.CharField(max_length=64)
     seen = serializers.DecimalField(
         max_digits=14,
@@ -66,7 +66,6 @@ class AnswerIn(serializers.Serializer[Any]):
         max_digits=14, decimal_places=2, required=False, help_text="spend less, USD"
     )
     note = serializers.CharField(max_length=400, default="", allow_blank=True)
-    code = serializers.CharField(required=False, write_only=True, max_length=8)
 
 
 class DeclineIn(serializers.Serializer[Any]):
@@ -113,7 +112,7 @@ class Approvals(Rows):
         asked.is_valid(raise_exception=True)
         given, proof = asked.validated_data, None
         if order.state == OrderState.AWAITING_APPROVAL:
-            proof = proof_for(request, order.account, digests=[given["digest"]])
+            proof = proof_for(request, order.account, digests=[given["digest"]], now=now)
         yes = Yes(
             by=person(request),
             digest=given["digest"],

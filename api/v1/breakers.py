@@ -1,7 +1,5 @@
 """Breakers: what tripped, and a reset with a reason."""
 
-from typing import Any
-
 from django_filters.rest_framework import BooleanFilter
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -9,7 +7,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.base import OfAccount, Rows, person, proof_for
+from api.base import OfAccount, Rows, WithFactor, person, proof_for
 from api.problems import Refused
 from markets import clock
 from risk.domain.breakers import BreakerKind
@@ -40,9 +38,8 @@ class TripFilter(OfAccount):
     open = BooleanFilter(field_name="reset_at", lookup_expr="isnull")
 
 
-class ResetIn(serializers.Serializer[Any]):
+class ResetIn(WithFactor):
     why = serializers.CharField(max_length=400, help_text="kept with the reset")
-    code = serializers.CharField(required=False, write_only=True, max_length=8)
 
 
 class Breakers(Rows):
@@ -60,14 +57,15 @@ class Breakers(Rows):
         trip, asked = self.get_object(), ResetIn(data=request.data)
         asked.is_valid(raise_exception=True)
         digest = reset_digest(trip.account_id, BreakerKind(trip.kind), [trip])
-        proof_for(request, trip.account, digests=[digest])
+        now = clock.now()
+        proof_for(request, trip.account, digests=[digest], now=now)
         try:
             reset_breaker(
                 account_id=trip.account_id,
                 kind=BreakerKind(trip.kind),
                 by=person(request).username,
                 why=asked.validated_data["why"],
-                now=clock.now(),
+                now=now,
                 shown=digest,
             )
         except NothingToReset as why:

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from accounts.credentials import KeyTaken
 from accounts.models import VenueCredential
 from accounts.vault import VaultClosed
-from api.base import OfAccount, Rows, own_account, person, proof_for
+from api.base import OfAccount, Rows, WithFactor, own_account, person, proof_for
 from api.problems import Refused
 from markets import clock
 from trading import onboarding, onboarding_kalshi, onboarding_polymarket
@@ -45,7 +45,7 @@ class CredentialOut(serializers.ModelSerializer[VenueCredential]):
         read_only_fields = fields
 
 
-class CredentialIn(serializers.Serializer[Any]):
+class CredentialIn(WithFactor):
     account = serializers.UUIDField()
     venue = serializers.ChoiceField(choices=["polymarket", "kalshi"])
     private_key = serializers.CharField(write_only=True, max_length=LONGEST_KEY)
@@ -57,7 +57,6 @@ class CredentialIn(serializers.Serializer[Any]):
     )
     key_id = serializers.CharField(max_length=100, default="", allow_blank=True)
     environment = serializers.ChoiceField(choices=["production", "demo"], default="production")
-    code = serializers.CharField(required=False, write_only=True, max_length=8)
 
 
 class ProveIn(serializers.Serializer[Any]):
@@ -82,7 +81,8 @@ class Credentials(Rows):
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
         account = own_account(request, given["account"])
-        proof_for(request, account, digests=[onboarding.digest_of(account, given["venue"])])
+        digests, now = [onboarding.digest_of(account, given["venue"])], clock.now()
+        proof_for(request, account, digests=digests, now=now)
         try:
             if given["venue"] == "kalshi":
                 made = onboarding_kalshi.enter(
@@ -90,7 +90,7 @@ class Credentials(Rows):
                     key_id=given["key_id"].strip(),
                     pem=Secret(given["private_key"]),
                     environment=given["environment"],
-                    now=clock.now(),
+                    now=now,
                 )
             else:
                 made = onboarding_polymarket.enter(
@@ -98,7 +98,7 @@ class Credentials(Rows):
                     private_key=Secret(given["private_key"].strip()),
                     funder=given["funder"].strip(),
                     relayer_key=Secret(given["relayer_key"].strip()),
-                    now=clock.now(),
+                    now=now,
                 )
         except PROBLEMS as why:
             raise Refused(str(why)) from None

@@ -1,7 +1,5 @@
 """Opportunities, pairs with their dossiers, and what became of pair trades."""
 
-from typing import Any
-
 from django_filters.rest_framework import BooleanFilter, CharFilter, FilterSet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -9,7 +7,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.base import OfAccount, Rows, person, prove
+from api.base import OfAccount, Rows, WithFactor, person, prove
 from api.problems import Refused
 from markets import clock, pairing
 from markets.models import Opportunity, Pair
@@ -86,11 +84,10 @@ class PairOut(serializers.ModelSerializer[Pair]):
         read_only_fields = fields
 
 
-class JudgeIn(serializers.Serializer[Any]):
+class JudgeIn(WithFactor):
     approve = serializers.BooleanField(help_text="or refuse")
     rules_hash = serializers.CharField(max_length=64, help_text="of the texts that were read")
     note = serializers.CharField(max_length=4000, default="", allow_blank=True)
-    code = serializers.CharField(required=False, write_only=True, max_length=8)
 
 
 class Pairs(Rows):

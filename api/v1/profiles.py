@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.base import check_unchanged, etag_of, own_account, person, proof_for
+from api.base import FACTORS, WithFactor, check_unchanged, etag_of, own_account, person, proof_for
 from api.idempotency import Idempotent
 from api.problems import Refused
 from markets import clock
@@ -23,11 +23,9 @@ class ProfileOut(serializers.ModelSerializer[RiskProfile]):
         fields: tuple[str, ...] = limits.NAMES
 
 
-class ProfileIn(ProfileOut):
-    code = serializers.CharField(required=False, write_only=True, max_length=8)
-
+class ProfileIn(WithFactor, ProfileOut):
     class Meta(ProfileOut.Meta):
-        fields: tuple[str, ...] = (*limits.NAMES, "code")
+        fields: tuple[str, ...] = (*limits.NAMES, *FACTORS)
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         unknown = set(self.initial_data) - set(self.fields)
@@ -63,13 +61,13 @@ class Profile(Idempotent, APIView):
         asked = ProfileIn(profile, data=request.data, partial=True)
         asked.is_valid(raise_exception=True)
         given = {k: v for k, v in asked.validated_data.items() if k in limits.NAMES}
-        wanted, proof = limits.changed(profile, given), None
+        wanted, proof, now = limits.changed(profile, given), None, clock.now()
         if limits.raised(profile, wanted):
             digests = [limits.digest_of(profile, wanted)]
-            proof = proof_for(request, profile.account, digests=digests)
+            proof = proof_for(request, profile.account, digests=digests, now=now)
         try:
             profile = limits.change(
-                profile=profile, wanted=wanted, by=person(request), now=clock.now(), proof=proof
+                profile=profile, wanted=wanted, by=person(request), now=now, proof=proof
             )
         except limits.CannotRaise as why:
             raise Refused(str(why)) from why

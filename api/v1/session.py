@@ -17,34 +17,32 @@ from rest_framework_simplejwt.views import (
 
 from accounts import factors
 from accounts.models import Account, User
-from api.base import person
-from api.problems import FactorNeeded
+from api.base import factor_needed, person
 from markets import clock
 from trading.approvals import waiting_for
 
 
 @extend_schema_serializer(component_name="SignIn")
 class SignInSerializer(TokenObtainPairSerializer):
-    """Name and password, and the authenticator's code where one is enrolled."""
+    """Name and password, and a factor where one is enrolled: a code, or a passkey's answer to the
+    options that the refusal without it tells.
+    """
 
     code = serializers.CharField(required=False, write_only=True, max_length=8)
+    passkey = serializers.JSONField(required=False, write_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         told = super().validate({name: attrs[name] for name in ("username", "password")})
         user = self.user
         assert isinstance(user, User)
         if factors.ways(user):
-            request: Request = self.context["request"]
+            # A code is spent on this one sign-in; a passkey signs that it is one.
+            shown = "sign-in" if attrs.get("passkey") else f"sign-in {uuid4()}"
             try:
-                factors.prove(
-                    request._request,
-                    user,
-                    digests=[f"sign-in {uuid4()}"],
-                    given=attrs,
-                    now=clock.now(),
-                )
+                factors.prove(user, digests=[shown], given=attrs, now=clock.now())
             except factors.NotProved as why:
-                raise FactorNeeded(str(why)) from why
+                raise factor_needed(user, ["sign-in"], why) from why
+            factors.forget_challenge(user, digest="sign-in")
         return told
 
 

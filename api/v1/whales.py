@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.names import plain_name
-from api.base import OfAccount, Rows, own_account, person, proof_for
+from api.base import FACTORS, OfAccount, Rows, WithFactor, own_account, person, proof_for
 from api.problems import Refused
 from markets import clock
 from trading import following
@@ -117,7 +117,7 @@ class FollowIn(serializers.Serializer[Any]):
     wallet = serializers.CharField(max_length=60)
 
 
-class FollowChange(serializers.Serializer[Any]):
+class FollowChange(WithFactor):
     """How this whale is copied; `null` inherits the account's limit."""
 
     paused = serializers.BooleanField(required=False)
@@ -139,7 +139,6 @@ class FollowChange(serializers.Serializer[Any]):
         max_length=50,
         required=False,
     )
-    code = serializers.CharField(required=False, write_only=True, max_length=8)
 
     def validate_size_factor(self, value: Any) -> Any:
         if value == 0:
@@ -181,15 +180,14 @@ class Follows(Rows):
         row = self.get_object()
         asked = FollowChange(data=request.data)
         asked.is_valid(raise_exception=True)
-        given = dict(asked.validated_data)
-        given.pop("code", None)
-        wanted, proof = following.changed(row, given), None
+        given = {k: v for k, v in asked.validated_data.items() if k not in FACTORS}
+        wanted, proof, now = following.changed(row, given), None, clock.now()
         if following.loosened(row, wanted):
             digests = [following.digest_of(row, wanted)]
-            proof = proof_for(request, row.account, digests=digests)
+            proof = proof_for(request, row.account, digests=digests, now=now)
         try:
             changed = following.change(
-                follow=row, wanted=wanted, by=person(request), now=clock.now(), proof=proof
+                follow=row, wanted=wanted, by=person(request), now=now, proof=proof
             )
         except following.CannotLoosen as why:
             raise Refused(str(why)) from why

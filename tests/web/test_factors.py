@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from accounts.factors import FRESH, Proof
 from accounts.models import Account, User
+from tests.api.conftest import App
 from tests.live_world import LiveWorld, live_world
 from tests.sandbox.polymarket_world import YES
 from tests.venues.test_stream import until
@@ -276,7 +277,22 @@ def test_rules_that_cannot_be_are_refused(live, client, form):
     assert (after.auto_below, after.second_above) == (before.auto_below, before.second_above)
 
 
-def test_a_passkey_approves_exactly_what_the_page_shows(live, order, client, server, browser):
+def test_an_app_approves_real_money_with_a_code(live, order):
+    TOTP.activate(live.world.owner, SECRET)
+    app, path = App().of(live.world.owner), f"/api/v1/approvals/{order.pk}/approve/"
+    asked = {"digest": approvals.digest_of(order), "seen": None}
+
+    first = app.keyed(path, asked, key="mine")
+    second = app.keyed(path, asked | {"code": code()}, key="mine")  # nothing came of the first
+
+    assert first.json()["code"] == "factor_needed"
+    assert second.json()["counted"], second.json()
+    assert live.posts() == 1
+
+
+@pytest.fixture
+def phone(live, client, server, browser):
+    """A phone-sized page of the owner, whose device has just enrolled a passkey."""
     address = server.replace("127.0.0.1", "localhost")  # browsers take passkeys of names alone
     context = browser.new_context(viewport={"width": 390, "height": 844})
     context.add_cookies(
@@ -295,14 +311,69 @@ def test_a_passkey_approves_exactly_what_the_page_shows(live, order, client, ser
     page.fill("#id_name", "phone")
     page.click("#mfa_webauthn_add")
     until(Authenticator.objects.filter(type="webauthn").exists)
+    yield page, address
+    context.close()
 
+
+def test_a_passkey_approves_exactly_what_the_page_shows(live, order, phone):
+    page, address = phone
     page.goto(f"{address}{reverse('approval', args=[order.pk])}")
     page.click("button[name=approve]")
     page.wait_for_selector("text=APPROVED")
 
     assert Approval.objects.get().way == "passkey"
     assert live.posts() == 1
-    context.close()
+
+
+CALL = """async ([path, body, token, key]) => {
+  const headers = {"Content-Type": "application/json"};
+  if (token) Object.assign(headers, {Authorization: "Bearer " + token, "Idempotency-Key": key});
+  const post = (given) => fetch(path, {
+    method: "POST", headers, credentials: "omit", body: JSON.stringify(given),
+  }).then((answer) => answer.json());
+  const asked = await post(body);
+  if (asked.code !== "factor_needed") return asked;
+  return post({...body, passkey: await webauthnJSON.get(asked.passkey)});
+}"""
+
+
+def test_an_app_signs_in_and_approves_with_a_passkey(live, order, phone):
+    """Each refusal tells what to sign; the same call with the same key goes on with it."""
+    page, address = phone
+    page.goto(f"{address}{reverse('approval', args=[order.pk])}")  # for webauthn-json
+    ana = {"username": "ana", "password": "not-a-secret-2026"}
+    wrong = page.evaluate(CALL, ["/api/v1/token/", ana | {"password": "no"}, "", ""])
+    token = page.evaluate(CALL, ["/api/v1/token/", ana, "", ""])["access"]
+    path = f"/api/v1/approvals/{order.pk}/approve/"
+    other = {"digest": "0" * 64, "seen": None}
+    mine = {"digest": approvals.digest_of(order), "seen": None}
+
+    changed = page.evaluate(CALL, [path, other, token, "one"])
+    done = page.evaluate(CALL, [path, mine, token, "two"])
+
+    assert "passkey" not in wrong
+    assert not changed["counted"]
+    assert done["counted"], done
+    assert Approval.objects.get().way == "passkey"
+    assert live.posts() == 1
+
+
+def test_a_passkeys_answer_opens_the_door_once(live, phone):
+    page, address = phone
+    page.goto(f"{address}/approvals/{Order.objects.get().pk}/")
+    asked = """async (body) => {
+      const post = (given) => fetch("/api/v1/token/", {
+        method: "POST", credentials: "omit", body: JSON.stringify(given),
+        headers: {"Content-Type": "application/json"},
+      });
+      const told = await (await post(body)).json();
+      const signed = {...body, passkey: await webauthnJSON.get(told.passkey)};
+      return [(await post(signed)).status, (await post(signed)).status];
+    }"""
+
+    statuses = page.evaluate(asked, {"username": "ana", "password": "not-a-secret-2026"})
+
+    assert statuses == [200, 403]
 
 
 def test_real_money_does_not_go_out_unseen(live, order):
