@@ -8,15 +8,25 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
+from accounts import factors
 from accounts.admin import ReadOnly
 from accounts.credentials import KeyTaken
-from accounts.models import Account, VenueCredential
+from accounts.models import Account, User, VenueCredential
 from accounts.vault import VaultClosed
 from markets import clock
-from trading import onboarding_polymarket
+from trading import onboarding, onboarding_polymarket
 from trading.onboarding import NotAllowed
 from venues.errors import VenueError
 from venues.secrets import Secret
+
+PROBLEMS = (
+    factors.NotProved,
+    NotAllowed,
+    KeyTaken,
+    VaultClosed,
+    VenueError,
+    ValueError,
+)
 
 
 class EnterForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when run
@@ -26,6 +36,8 @@ class EnterForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when 
     funder = forms.CharField(required=False, max_length=60, help_text="Holds the money.")
     private_key = forms.CharField(max_length=80, widget=forms.PasswordInput)
     relayer_key = forms.CharField(required=False, max_length=200, widget=forms.PasswordInput)
+    code = forms.CharField(max_length=8, help_text="Of your own authenticator app.")
+    user: User  # who enters them
 
     class Meta:
         model = VenueCredential
@@ -36,15 +48,25 @@ class EnterForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when 
         cleaned: dict[str, Any] = super().clean() or {}
         if self.errors:
             return cleaned
+        now, venue = clock.now(), onboarding_polymarket.VENUE
         try:
+            digests = [onboarding.digest_of(cleaned["account"], venue)]
+            factors.prove(self.user, digests=digests, given=cleaned, now=now)
             self.instance = onboarding_polymarket.enter(
                 account=cleaned["account"],
                 private_key=Secret(cleaned.pop("private_key")),
                 funder=cleaned["funder"],
                 relayer_key=Secret(cleaned.pop("relayer_key")),
-                now=clock.now(),
+                now=now,
             )
-        except (NotAllowed, KeyTaken, VaultClosed, VenueError, ValueError) as problem:
+        except (
+            factors.NotProved,
+            NotAllowed,
+            KeyTaken,
+            VaultClosed,
+            VenueError,
+            ValueError,
+        ) as problem:
             raise ValidationError(str(problem)) from problem
         return cleaned
 
@@ -74,10 +96,12 @@ class VenueCredentialAdmin(ReadOnly):
         return bool(request.user.is_active and request.user.is_superuser)
 
     def get_form(self, request: HttpRequest, obj: Any = None, **options: Any) -> Any:
-        return super().get_form(request, obj, **options) if obj else EnterForm
+        if obj:
+            return super().get_form(request, obj, **options)
+        return type("EnterForm", (EnterForm,), {"user": request.user})
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        entered = ["account", "funder", "private_key", "relayer_key"]
+        entered = ["account", "funder", "private_key", "relayer_key", "code"]
         return super().get_fields(request, obj) if obj else entered
 
     def changeform_view(

@@ -176,9 +176,15 @@ def test_the_admin_enters_keys_by_the_same_way_and_shows_no_secret(client, live,
     client.force_login(User.objects.get(pk=live.world.owner.pk))
     url = reverse("admin:accounts_venuecredential_add")
 
-    bad = client.post(url, {"account": account.pk, "private_key": "0x12"})
+    TOTP.activate(live.world.owner, SECRET)
+    given = {"account": account.pk, "private_key": OTHER}
+    wrong = client.post(url, given | {"code": "000000"})
+    assert b"This code is wrong" in wrong.content
+    assert credentials.of(account, "polymarket") is None
+    given |= {"code": code()}
+    bad = client.post(url, given | {"private_key": "0x12"})
     assert b"64 hexadecimal digits" in bad.content
-    client.post(url, {"account": account.pk, "private_key": OTHER})
+    client.post(url, given)
 
     row = credentials.of(account, "polymarket")
     page = client.get(reverse("admin:accounts_venuecredential_change", args=[row.pk]))
