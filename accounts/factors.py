@@ -1,7 +1,7 @@
 """A fresh factor for one act: an authenticator's code or a passkey, bound to what was shown.
 
-A passkey signs a challenge made from the digest of the page. A code is spent on one digest: for
-another one it counts no more. https://www.w3.org/TR/webauthn-3/ https://www.rfc-editor.org/rfc/rfc6238
+A passkey signs a challenge made from the digest of the page. A code is spent on one digest. Either
+counts once; for some seconds more its second tap does too. https://www.w3.org/TR/webauthn-3/ https://www.rfc-editor.org/rfc/rfc6238
 """
 
 import hashlib
@@ -23,6 +23,7 @@ from accounts.models import User
 
 FRESH = timedelta(minutes=2)  # from the proof to the act
 CODE_SECONDS = 120  # a code is remembered longer than it is accepted
+TAP_SECONDS = 10  # the second tap of one answer sees what came of the first
 TRIES, TRIES_SECONDS = 10, 300
 NONCE = "factor.nonce"
 NONCE_SECONDS = 3600  # that a page, or an app, may wait with a passkey's challenge
@@ -118,15 +119,21 @@ def _check_code(user: User, code: str, *, digest: str) -> None:
         raise NotProved("This code is wrong, or 30 seconds old. Nothing was done; take the next.")
     # Sign-in marks its codes under the same key: a code seen there is of no use here.
     key = TOTP(row)._get_used_cache_key(code)
-    if not cache.add(key, digest, timeout=CODE_SECONDS) and cache.get(key) != digest:
+    tap = f"factor.tap.{user.pk}.{code}"
+    if cache.add(key, digest, timeout=CODE_SECONDS):
+        cache.set(tap, True, timeout=TAP_SECONDS)
+    elif cache.get(key) != digest:
         raise NotProved("This code was used for something else. Nothing was done; take the next.")
+    elif not cache.get(tap):
+        raise NotProved("This code was used already. Nothing was done; take the next.")
     row.record_usage()
 
 
 def _check_passkey(user: User, answer: Any, *, digest: str) -> None:
-    nonce = cache.get(f"{NONCE}.{user.pk}.{digest}")
+    key = f"{NONCE}.{user.pk}.{digest}"
+    nonce = cache.get(key)
     if nonce is None:
-        raise NotProved("The page is not the one that asked for the passkey. Load it again.")
+        raise NotProved("This page's passkey was used, or is too old. Load the page again.")
     _, state = _ceremony(user, digest=digest, nonce=nonce)
     try:
         said = AuthenticationResponse.from_dict(
@@ -135,6 +142,7 @@ def _check_passkey(user: User, answer: Any, *, digest: str) -> None:
         get_server().authenticate_complete(state, get_credentials(user), said)
     except (ValueError, TypeError, KeyError, AttributeError) as why:
         raise NotProved("The passkey did not fit this page. Nothing was done.") from why
+    cache.touch(key, timeout=TAP_SECONDS)
 
 
 def _ceremony(user: User, *, digest: str, nonce: str) -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.factors import NEEDED, NONE_YET, Proof, ways
@@ -44,6 +45,14 @@ def raised(profile: RiskProfile, wanted: Mapping[str, Any]) -> list[str]:
     return sorted(found)
 
 
+def _check(row: RiskProfile) -> None:
+    """Refuse limits that contradict each other, in words. Raises CannotRaise."""
+    try:
+        row.validate_constraints()
+    except ValidationError as why:
+        raise CannotRaise(f"{' '.join(why.messages)} Nothing was changed.") from why
+
+
 def changed(profile: RiskProfile, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return what differs from the limits in force."""
     return {name: value for name, value in wanted.items() if getattr(profile, name) != value}
@@ -78,6 +87,7 @@ def change(
                 raise CannotRaise(NEEDED if ways(by) else NONE_YET)
         for name, value in new.items():
             setattr(row, name, value)
+        _check(row)
         if new:
             row.save(update_fields=list(new))
             record(

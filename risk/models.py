@@ -80,6 +80,10 @@ class RiskProfile(models.Model):
                     max_spread__gt=0,
                 ),
                 name="risk_profile_fractions_between_0_and_1",
+                violation_error_message=(
+                    "The Kelly fraction and all parts of equity lie above 0 and are at most 1; the "
+                    "widest spread lies above 0."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(
@@ -91,6 +95,10 @@ class RiskProfile(models.Model):
                     max_consecutive_losses__gt=0,
                 ),
                 name="risk_profile_limits_are_positive",
+                violation_error_message=(
+                    "Positions, sizes, losses and losses in a row lie above 0, and the most of a "
+                    "position is not less than the least of a copy."
+                ),
             ),
         ]
 

@@ -200,7 +200,9 @@ class PairLive:
 
     def look(self) -> None:
         """Scan and decide once, not before the wall's time: pages call what is older gone."""
-        self.pass_time(max((datetime.now(UTC) - self.now).total_seconds(), 0))
+        behind = (datetime.now(UTC) - self.now).total_seconds()
+        if behind > 0:
+            self.pass_time(behind)
         self.watch._changed |= self.watch.books.step()
         self.watch._scan(now=self.now)
 

@@ -31,6 +31,8 @@ from venues.types import Side
 from venues.words import dollars
 from venues.words import price as cents
 
+NEAR = Decimal("0.99")  # what fits nearly as much is sent unasked: it costs less than was agreed
+
 
 def digest_of(order: Order) -> str:
     """Return what names all that a person is shown of an order's money: other figures, another
@@ -99,8 +101,11 @@ def approve(
             order.save(update_fields=["shares", "worst_cost"])
             return Outcome(counted=False, sentence=why)
         stale, immediate_cost, fits = _asked_again(order, price, now=now)
-        if fits is not None:
+        if fits is not None and fits.worst_cost < NEAR * order.worst_cost:
             return Outcome(counted=False, sentence=_made_smaller(order, fits))
+        if fits is not None:  # a little less than what was said yes to
+            order.shares, order.worst_cost = fits.shares, fits.worst_cost
+            immediate_cost = fits.immediate_cost
         if stale:
             orders.move(
                 order, OrderState.DENIED, sentence=stale, reason=stale, by=yes.by.username, now=now

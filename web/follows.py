@@ -107,7 +107,10 @@ def _initial(follow: Follow) -> dict[str, Any]:
 def whale(request: HttpRequest, account_id: UUID, address: str) -> HttpResponse:
     """Tell how good a whale is and was, what it did lately, and what this account made of it."""
     context = page_of(request, account_id, title="Whale")
-    account, found = context["account"], get_object_or_404(Whale, address=address.lower())
+    account, found = (
+        context["account"],
+        get_object_or_404(Whale, address=address.lower().replace("\x00", ""), own=False),
+    )
     scores = list(WhaleScore.objects.filter(whale=found).order_by("-as_of")[:LINE_POINTS])
     follow = Follow.objects.filter(account=account, whale=found).first()
     signals = Signal.objects.filter(whale=found).select_related("outcome__market")

@@ -1,5 +1,6 @@
 """Headers that depend on the page."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,10 +14,15 @@ from accounts.models import User
 
 
 def policies(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
-    """Keep balances out of caches, and let the admin's Alpine evaluate its expressions."""
+    """Keep balances out of caches, say how long a page took here (the `Server-Timing` header), and
+    let the admin's Alpine evaluate its expressions.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        began = time.perf_counter()
         response = get_response(request)
+        took = 1000 * (time.perf_counter() - began)
+        response.headers["Server-Timing"] = f"app;dur={took:.1f}"
         if request.path.startswith("/admin/"):
             response._csp_update = {  # type: ignore[attr-defined]  # django-csp's own hook
                 "script-src": ["'unsafe-eval'"],

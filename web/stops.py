@@ -86,9 +86,11 @@ def mode(request: HttpRequest, account_id: UUID) -> HttpResponse:
     wanted = "APPROVAL" if account.mode == Account.Mode.LIVE else "LIVE"
     digest, problem = modes.digest_of(account, wanted), ""
     if request.method == "POST":
-        problem = _change_mode(request, account, wanted)
+        # The page that was read says which mode: its second tap does not go back again.
+        given = "LIVE" if request.POST.get("mode") == "LIVE" else "APPROVAL"
+        problem = "" if given == account.mode else _change_mode(request, account, given)
         if not problem:
-            messages.success(request, f"{account.name} is in {wanted} mode from now on.")
+            messages.success(request, f"{account.name} is in {given} mode from now on.")
             return redirect("mode", account.pk)
     context |= {
         "wanted": wanted,

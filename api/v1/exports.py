@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from django.http import HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -44,7 +45,9 @@ class Export(APIView):
     def get(self, request: Request, account_id: str) -> HttpResponseBase:
         """Return `balance`, `initial_balance`, `bets`, `daily_trades`, `daily_loss`, `errors`."""
         account = own_account(request, account_id)
-        kind = "csv" if request.query_params.get("as") == "csv" else "json"
+        kind = request.query_params.get("as", "json")
+        if kind not in ("csv", "json"):
+            raise serializers.ValidationError({"as": ["json or csv."]})
         name = f"polymix-{account.name.replace(' ', '-').encode('ascii', 'ignore').decode()}.{kind}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         if kind == "csv":

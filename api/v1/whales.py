@@ -38,7 +38,7 @@ class Whales(Rows):
     """Wallets that are watched, each with its latest score."""
 
     latest = WhaleScore.objects.filter(whale=OuterRef("pk")).order_by("-as_of")
-    queryset = Whale.objects.annotate(
+    queryset = Whale.objects.filter(own=False).annotate(
         score=Subquery(latest.values("score")[:1]),
         bets=Subquery(latest.values("bets")[:1]),
         roi=Subquery(latest.values("roi")[:1]),

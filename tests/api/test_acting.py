@@ -236,7 +236,9 @@ def test_a_trip_that_is_over_resets_no_other(world: World, app):
     assert still.reset_at is None
 
 
-@pytest.mark.parametrize("name", ["pay\u202eme", "two\nlines", "zero\u200bwidth"])
+@pytest.mark.parametrize(
+    "name", ["pay\u202eme", "two\nlines", "zero\u200bwidth", "\u3164", "\u200d"]
+)
 def test_names_are_what_they_look_like(world: World, app, name):
     made = app.keyed("/api/v1/accounts/", {"name": name})
     channel = {"kind": "webhook", "name": name, "address": "https://example.com/x"}

@@ -136,6 +136,15 @@ def test_raising_a_limit_of_real_money_asks_for_a_factor(world: World, app):
     assert raised.json()["code"] == "factor_needed"
 
 
+def test_limits_that_contradict_each_other_are_refused_in_words(world: World, app):
+    at = f"/api/v1/accounts/{world.account.pk}/risk-profile/"
+
+    refused = app.patch(at, {"min_position_size": "999999"}, format="json")
+
+    assert refused.status_code == 409
+    assert "not less than the least of a copy" in refused.json()["detail"]
+
+
 def test_figures_and_the_equity_line(world: World, app):
     world.buy()
     at = f"/api/v1/accounts/{world.account.pk}"
@@ -172,6 +181,7 @@ def test_the_export_has_the_guides_structure(world: World, app):
     assert bet["order_ids"] == {"Paper": order.venue_order_id or str(order.pk)}
     assert bet["cost"] == float(round(order.filled_cost + order.fees, 2))
     assert bet["legs"][0]["outcome"] == "Yes"
+    assert app.get(f"{at}?as=xml").status_code == 400
     assert len(lines) == 2
     assert "'=cmd" in lines[1]  # a spreadsheet does not run it
 

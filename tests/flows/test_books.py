@@ -345,6 +345,23 @@ def test_an_impossible_exit_price_is_refused(world: World, price):
         )
 
 
+def test_an_order_that_fits_nearly_as_much_is_sent_for_less(rehearsal: World):
+    (waiting,) = rehearsal.copy(rehearsal.signal(trade(at=rehearsal.now)))
+    shown = Order.objects.get().worst_cost
+    RiskProfile.objects.update(max_position_size=shown - 1)
+    soon = rehearsal.now + timedelta(minutes=1)
+
+    said = approvals.approve(
+        order_id=waiting, yes=yes_to(waiting, by=rehearsal.owner, now=soon), now=soon
+    )
+
+    order = Order.objects.get()
+    assert said.counted
+    assert order.worst_cost <= shown - 1
+    assert f"at most ${order.worst_cost:.2f}" in said.sentence
+    assert_invariants()
+
+
 def test_an_order_that_fits_no_more_asks_again_with_what_does(rehearsal: World):
     (waiting,) = rehearsal.copy(rehearsal.signal(trade(at=rehearsal.now)))
     shown = Order.objects.get().worst_cost

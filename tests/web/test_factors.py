@@ -376,6 +376,26 @@ def test_a_passkeys_answer_opens_the_door_once(live, phone):
     assert statuses == [200, 403]
 
 
+def test_a_passkeys_answer_counts_once(live, order, phone, monkeypatch):
+    monkeypatch.setattr("accounts.factors.TAP_SECONDS", 0)
+    page, address = phone
+    account = live.accounts[0]
+    where = f"{address}{reverse('mode', args=[account.pk])}"
+    page.goto(where)
+    page.fill("#name", account.name)
+    with page.expect_request(lambda request: request.method == "POST") as posted:
+        page.click("button[data-factor]")
+    page.wait_for_selector("text=is in LIVE mode")
+    Account.objects.filter(pk=account.pk).update(mode="APPROVAL")
+
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": address}
+    again = page.request.post(where, headers=form, data=posted.value.post_data)
+
+    assert "was used, or is too old" in again.text()
+    account.refresh_from_db()
+    assert account.mode == "APPROVAL"
+
+
 def test_real_money_does_not_go_out_unseen(live, order):
     owner, now = live.world.owner, live.now
     yes = yes_to(order, by=owner, now=now)

@@ -130,7 +130,9 @@ def test_a_whales_page_tells_its_score_its_orders_and_what_we_did(world: World, 
     assert reverse("follow", args=[world.account.pk, follow.pk]) in told
     unknown = Whale.objects.create(address="0x" + "9" * 40)
     assert "Not scored yet" in client.get(page.replace(WHALE, unknown.address)).content.decode()
-    assert client.get(page.replace(WHALE, "0x12")).status_code == 404
+    Whale.objects.create(address="0x" + "8" * 40, own=True)
+    for nothing in ("0x12", "%00", "0x" + "8" * 40):
+        assert client.get(page.replace(WHALE, nothing)).status_code == 404
 
     client.force_login(User.objects.create_user("eve", password="not-a-secret-2026"))
     assert client.get(page).status_code == 404

@@ -71,9 +71,11 @@ def test_paper_starts_again_by_itself_and_real_money_with_a_code(world: World, r
 def test_a_mode_goes_up_with_its_name_and_a_code_and_down_at_once(world: World, real, client):
     TOTP.activate(world.owner, SECRET)
     with override_settings(LIVE_TRADING=True):
-        assert "Type Real" in post(client, "mode", real, name="real", code=code())
-        assert "asks for your passkey" in post(client, "mode", real, name="Real")
-        assert "is in LIVE mode" in post(client, "mode", real, name="Real", code=code())
+        assert "Type Real" in post(client, "mode", real, mode="LIVE", name="real", code=code())
+        assert "asks for your passkey" in post(client, "mode", real, mode="LIVE", name="Real")
+        live = {"mode": "LIVE", "name": "Real", "code": code()}
+        assert "is in LIVE mode" in post(client, "mode", real, **live)
+        assert "is in LIVE mode" in post(client, "mode", real, **live)  # the second tap
     real.refresh_from_db()
     assert real.mode == "LIVE"
 
@@ -82,6 +84,20 @@ def test_a_mode_goes_up_with_its_name_and_a_code_and_down_at_once(world: World, 
     kinds = Event.objects.filter(kind="mode_changed").values_list("sentence", flat=True)
     assert len(kinds) == 2
     assert "never becomes real" in post(client, "mode", world.account)
+
+
+def test_a_code_that_was_used_raises_no_mode_again(world: World, real, client, monkeypatch):
+    monkeypatch.setattr("accounts.factors.TAP_SECONDS", 0)  # the second tap is long over
+    TOTP.activate(world.owner, SECRET)
+    live = {"mode": "LIVE", "name": "Real", "code": code()}
+    with override_settings(LIVE_TRADING=True):
+        assert "is in LIVE mode" in post(client, "mode", real, **live)
+        post(client, "mode", real, mode="APPROVAL")
+        said = post(client, "mode", real, **live)
+
+    assert "was used already" in said
+    real.refresh_from_db()
+    assert real.mode == "APPROVAL"
 
 
 def form_of(account: Account, **changes) -> dict[str, object]:
