@@ -31,11 +31,18 @@ class ReadOnly(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
+    def has_stop_permission(self, request: HttpRequest) -> bool:
+        """Tell whether a person may stop or cancel what is not his own."""
+        return request.user.has_perm("risk.add_killswitch")
+
 
 class Exportable(ExportMixin, ReadOnly):
     """A table that people also take along as a file: what they may see, and nothing to write."""
 
     export_form_class = ExportForm
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return bool(self.has_view_permission(request))
 
 
 @admin.register(User)
@@ -60,6 +67,6 @@ class InvitationAdmin(ReadOnly):
     def save_model(self, request: HttpRequest, obj: Invitation, form: Any, change: bool) -> None:
         by = request.user.get_username()
         row, token = invitations.invite(by=by, note=obj.note, now=timezone.now())
-        obj.pk = row.pk
+        obj.pk, obj.made_at = row.pk, row.made_at
         link = request.build_absolute_uri(reverse("invitation", args=[token]))
         self.message_user(request, f"Send this link to one person; it is shown this once: {link}")

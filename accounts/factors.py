@@ -25,7 +25,7 @@ FRESH = timedelta(minutes=2)  # from the proof to the act
 CODE_SECONDS = 120  # a code is remembered longer than it is accepted
 TAP_SECONDS = 10  # the second tap of one answer sees what came of the first
 TRIES, TRIES_SECONDS = 10, 300
-NONCE = "factor.nonce"
+NONCE, SPENT, TAP = "factor.nonce", "factor.spent", "factor.tap"
 NONCE_SECONDS = 3600  # that a page, or an app, may wait with a passkey's challenge
 
 NONE_YET = (
@@ -33,6 +33,11 @@ NONE_YET = (
     "Security page; what waits here keeps waiting."
 )
 NEEDED = "This asks for your passkey, or for the code of your authenticator app. Nothing was done."
+
+
+def required(user: User) -> str:
+    """Return what to say where a factor is missing."""
+    return NEEDED if ways(user) else NONE_YET
 
 
 class NotProved(Exception):
@@ -68,16 +73,14 @@ def digest_of_all(digests: Iterable[str]) -> str:
 
 
 def passkey_options(user: User, *, digest: str) -> dict[str, Any]:
-    """Return what a browser or an app needs to ask for a passkey; the same for a while."""
+    """Return what a browser or an app needs to ask for a passkey; the same until it was used."""
     key = f"{NONCE}.{user.pk}.{digest}"
-    nonce = str(cache.get_or_set(key, lambda: secrets.token_hex(32), timeout=NONCE_SECONDS))
+    nonce = cache.get(key)
+    if nonce is None or cache.get(f"{SPENT}.{nonce}"):
+        nonce = secrets.token_hex(32)
+        cache.set(key, nonce, timeout=NONCE_SECONDS)
     options, _ = _ceremony(user, digest=digest, nonce=nonce)
     return dict(options)
-
-
-def forget_challenge(user: User, *, digest: str) -> None:
-    """Let a passkey's answer count no more than once."""
-    cache.delete(f"{NONCE}.{user.pk}.{digest}")
 
 
 def digest_of_set(digests: Iterable[str]) -> str:
@@ -92,7 +95,7 @@ def prove(user: User, *, digests: Iterable[str], given: Any, now: datetime) -> P
     digest = digest_of_set(shown)
     code, passkey = str(given.get("code", "")).strip(), given.get("passkey", "")
     if not code and not passkey:
-        raise NotProved(NEEDED if ways(user) else NONE_YET)
+        raise NotProved(required(user))
     tries = _count_tries(user)
     if code:
         _check_code(user, code, digest=digest)
@@ -119,21 +122,25 @@ def _check_code(user: User, code: str, *, digest: str) -> None:
         raise NotProved("This code is wrong, or 30 seconds old. Nothing was done; take the next.")
     # Sign-in marks its codes under the same key: a code seen there is of no use here.
     key = TOTP(row)._get_used_cache_key(code)
-    tap = f"factor.tap.{user.pk}.{code}"
-    if cache.add(key, digest, timeout=CODE_SECONDS):
-        cache.set(tap, True, timeout=TAP_SECONDS)
-    elif cache.get(key) != digest:
+    if not cache.add(key, digest, timeout=CODE_SECONDS) and cache.get(key) != digest:
         raise NotProved("This code was used for something else. Nothing was done; take the next.")
-    elif not cache.get(tap):
-        raise NotProved("This code was used already. Nothing was done; take the next.")
+    _spend(f"{user.pk}.{code}")
     row.record_usage()
+
+
+def _spend(name: str) -> None:
+    """Let what was proved count once, and its second tap. Raises NotProved."""
+    if cache.add(f"{SPENT}.{name}", True, timeout=NONCE_SECONDS):
+        cache.set(f"{TAP}.{name}", True, timeout=TAP_SECONDS)
+    elif not cache.get(f"{TAP}.{name}"):
+        raise NotProved("This was used already. Nothing was done; load the page and prove again.")
 
 
 def _check_passkey(user: User, answer: Any, *, digest: str) -> None:
     key = f"{NONCE}.{user.pk}.{digest}"
     nonce = cache.get(key)
     if nonce is None:
-        raise NotProved("This page's passkey was used, or is too old. Load the page again.")
+        raise NotProved("This page is too old for its passkey. Load it again.")
     _, state = _ceremony(user, digest=digest, nonce=nonce)
     try:
         said = AuthenticationResponse.from_dict(
@@ -142,7 +149,7 @@ def _check_passkey(user: User, answer: Any, *, digest: str) -> None:
         get_server().authenticate_complete(state, get_credentials(user), said)
     except (ValueError, TypeError, KeyError, AttributeError) as why:
         raise NotProved("The passkey did not fit this page. Nothing was done.") from why
-    cache.touch(key, timeout=TAP_SECONDS)
+    _spend(nonce)
 
 
 def _ceremony(user: User, *, digest: str, nonce: str) -> tuple[Any, Any]:

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 
-from accounts.factors import NEEDED, NONE_YET, Proof, ways
+from accounts.factors import Proof, required
 from accounts.models import Account, User
 from markets.domain import contracts
 from markets.domain.contracts import APART, Known, Reading
@@ -109,7 +109,7 @@ def approve(
     digest = digest_of(pair_id, shown)
     is_proved = proof is not None and proof.covers(user=user, digest=digest, now=now)
     if is_approved and needs_factor(user) and not is_proved:
-        raise NotApproved(NEEDED if ways(user) else NONE_YET)
+        raise NotApproved(required(user))
     with transaction.atomic():
         pair = Pair.objects.select_for_update().get(pk=pair_id)
         if pair.state == Pair.State.OVER:

@@ -264,6 +264,8 @@ API_WRITES = env.str("API_WRITES", default="120/minute")
 API_SIGN_INS = env.str("API_SIGN_INS", default="20/minute")
 # What `POST /api/trading/reset` asks for; empty: it is refused.
 LIVE_TRADING_RESET_KEY = env.str("LIVE_TRADING_RESET_KEY", default="")
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True  # a spreadsheet runs no market's title
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework_simplejwt.authentication.JWTAuthentication",

@@ -18,7 +18,7 @@ from risk.models import (
     RiskProfile,
     RiskState,
 )
-from risk.services import start_again, stop
+from risk.services import stop
 
 
 @admin.register(RiskProfile)
@@ -39,11 +39,11 @@ class RiskStateAdmin(ReadOnly):
     list_select_related = ["account"]
     actions = ["stop_buying", "stop_everything"]
 
-    @admin.action(description="Stop buying for these accounts")
+    @admin.action(description="Stop buying for these accounts", permissions=["stop"])
     def stop_buying(self, request: HttpRequest, chosen: QuerySet[RiskState]) -> None:
         self._stop(request, chosen, KillSwitch.Level.ENTRIES)
 
-    @admin.action(description="Stop everything for these accounts")
+    @admin.action(description="Stop everything for these accounts", permissions=["stop"])
     def stop_everything(self, request: HttpRequest, chosen: QuerySet[RiskState]) -> None:
         self._stop(request, chosen, KillSwitch.Level.ALL)
 
@@ -105,15 +105,17 @@ class KillSwitchAdmin(ReadOnly):
             now=clock.now(),
         ).pk
 
-    @admin.action(description="Allow again what these stopped")
-    def lift(self, request: HttpRequest, chosen: QuerySet[KillSwitch]) -> None:
-        """Lift stops of the server, a venue or a whale; an account's owner lifts his own."""
-        wide = chosen.exclude(scope=KillSwitch.Scope.ACCOUNT)
-        by, now = request.user.get_username(), clock.now()
-        lifted = sum(start_again(scope=row.scope, key=row.key, by=by, now=now) for row in wide)
-        left = chosen.count()
-        rest = f" {left} of accounts stay: their owners lift them on the Stop page." if left else ""
-        self.message_user(request, f"Lifted {lifted}.{rest}")
+    @admin.action(description="Allow again what this stops…", permissions=["stop"])
+    def lift(self, request: HttpRequest, chosen: QuerySet[KillSwitch]) -> HttpResponse | None:
+        """Lead to the page that says what starts again; an account's owner lifts his own."""
+        switch = chosen.first()
+        if switch is None or chosen.count() != 1:
+            self.message_user(request, "Choose one stop: each is lifted for itself.")
+            return None
+        if switch.scope == KillSwitch.Scope.ACCOUNT:
+            self.message_user(request, "Its owner lifts it, on the account's Stop page.")
+            return None
+        return redirect("lift", switch.pk)
 
 
 @admin.register(Purse)

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts.factors import NEEDED, NONE_YET, Proof, ways
+from accounts.factors import Proof, required
 from accounts.models import User
 from notifications.services import record
 from risk.domain.presets import Limits
@@ -84,7 +84,7 @@ def change(
         if more and not row.account.is_paper:
             digest = digest_of(row, new)
             if proof is None or not proof.covers(user=by, digest=digest, now=now):
-                raise CannotRaise(NEEDED if ways(by) else NONE_YET)
+                raise CannotRaise(required(by))
         for name, value in new.items():
             setattr(row, name, value)
         _check(row)

@@ -1,5 +1,6 @@
 """The limits of an account, the row that is locked, what is held, and what stopped it."""
 
+import hashlib
 import uuid
 from dataclasses import fields
 from decimal import Decimal
@@ -354,6 +355,12 @@ class KillSwitch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope} {self.key} {self.level}"
+
+    @property
+    def digest(self) -> str:
+        """What names this stop as it stands: another level or moment is another stop."""
+        facts = f"stop|{self.scope}|{self.key}|{self.level}|{self.at.isoformat()}"
+        return hashlib.sha256(facts.encode()).hexdigest()
 
     def clean(self) -> None:
         """Refuse a key that names nothing: a stop that stops nothing is worse than none."""

@@ -122,11 +122,19 @@ def _forgive(state: RiskState, kind: BreakerKind, *, now: datetime) -> None:
 
 
 def stop(*, scope: str, key: str, level: str, by: str, why: str, now: datetime) -> KillSwitch:
-    """Stop entries, or everything, of the server, a venue, an account or a whale."""
+    """Stop entries, or everything, of the server, a venue, an account or a whale.
+
+    What stops everything already stays as it is: less of a stop is a start.
+    """
     with transaction.atomic():
-        switch, _ = KillSwitch.objects.update_or_create(
+        switch, made = KillSwitch.objects.select_for_update().get_or_create(
             scope=scope, key=key, defaults={"level": level, "by": by, "why": why, "at": now}
         )
+        if not made and switch.level == KillSwitch.Level.ALL != level:
+            return switch
+        if not made:
+            switch.level, switch.by, switch.why, switch.at = level, by, why, now
+            switch.save()
         what = "everything" if level == KillSwitch.Level.ALL else "new entries"
         record(
             kind="stopped",
@@ -139,16 +147,18 @@ def stop(*, scope: str, key: str, level: str, by: str, why: str, now: datetime) 
     return switch
 
 
-def start_again(*, scope: str, key: str, by: str, now: datetime) -> bool:
-    """Lift a stop; returns whether there was one."""
+def start_again(*, scope: str, key: str, by: str, now: datetime, shown: str | None = None) -> bool:
+    """Lift a stop, only the one with the digest `shown` where that is given; returns whether."""
     with transaction.atomic():
-        deleted, _ = KillSwitch.objects.filter(scope=scope, key=key).delete()
-        if deleted:
-            record(
-                kind="started_again",
-                account_id=UUID(key) if scope == KillSwitch.Scope.ACCOUNT else None,
-                sentence=f"{by} allowed trading again ({scope.lower()} {key}).",
-                by=by,
-                at=now,
-            )
-    return bool(deleted)
+        row = KillSwitch.objects.select_for_update().filter(scope=scope, key=key).first()
+        if row is None or (shown is not None and row.digest != shown):
+            return False
+        row.delete()
+        record(
+            kind="started_again",
+            account_id=UUID(key) if scope == KillSwitch.Scope.ACCOUNT else None,
+            sentence=f"{by} allowed trading again ({scope.lower()} {key}).".replace(" )", ")"),
+            by=by,
+            at=now,
+        )
+    return True

@@ -17,7 +17,8 @@ from risk.models import RiskState
 from sandbox.faults import Kind
 from tests.pair_live import PairLive, pair_live
 from tests.world import assert_invariants
-from trading import pair_trades, pair_views
+from tests.yes import proof_of
+from trading import manual, pair_views
 from trading.domain.pair_state import PairState
 from trading.models import Decision, Order, PairTrade
 
@@ -86,8 +87,11 @@ def run_one(
         live.drive(until=lambda: not in_doubt(trade), most=400)
     heal(live)
     if by_hand:
-        took = dict(trade_id=trade.pk, by="ana", note="looked at both", now=live.now)
-        assert pair_trades.settle_by_hand(**took)
+        owner, note = live.account.owner, "looked at both"
+        took = dict(trade_id=trade.pk, by=owner, note=note, now=live.now)
+        proof = proof_of(manual.pair_digest(trade), by=owner, now=live.now)
+        assert "asks for" in manual.take_over(**took)
+        assert manual.take_over(**took, proof=proof) == ""
         live.pass_time(5)
         live.watch.drive()
         trade.refresh_from_db()

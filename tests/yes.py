@@ -4,9 +4,9 @@ from datetime import datetime
 
 from accounts.factors import Proof
 from accounts.models import User
-from trading import approvals, pair_approvals
+from trading import approvals, closing, pair_approvals
 from trading.consent import Yes
-from trading.models import Order, PairTrade
+from trading.models import Order, PairTrade, Position
 
 
 def yes_to(asked, *, by: User, now: datetime, **rest) -> Yes:
@@ -16,5 +16,15 @@ def yes_to(asked, *, by: User, now: datetime, **rest) -> Yes:
     else:
         order = asked if isinstance(asked, Order) else Order.objects.get(pk=asked)
         digest = approvals.digest_of(order)
-    proof = Proof(user_id=by.pk, digests=frozenset([digest]), at=now, way="code")
+    proof = proof_of(rest.get("digest", digest), by=by, now=now)
     return Yes(**{"by": by, "digest": digest, "proof": proof} | rest)
+
+
+def proof_of(digest: str, *, by: User, now: datetime) -> Proof:
+    return Proof(user_id=by.pk, digests=frozenset([digest]), at=now, way="code")
+
+
+def yes_to_sale(position: Position, *, by: User, now: datetime, exit_price=None) -> Yes:
+    """Return a yes to selling what a position offers now."""
+    digest = closing.digest_of(position, *closing.offer_of(position, exit_price=exit_price))
+    return Yes(by=by, digest=digest, proof=proof_of(digest, by=by, now=now))

@@ -21,9 +21,7 @@ from trading import (
     admin_pairs,  # noqa: F401  # registers itself
     approvals,
     orders,
-    sending,
 )
-from trading.closing import CannotClose, close_position
 from trading.domain.answers import Outcome
 from trading.domain.order_state import OrderState
 from trading.models import (
@@ -113,7 +111,7 @@ class OrderAdmin(Exportable):
     def decline(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
         self._answer(request, chosen, _decline, "Declined")
 
-    @admin.action(description="Cancel what still rests")
+    @admin.action(description="Cancel what still rests", permissions=["stop"])
     def cancel(self, request: HttpRequest, chosen: QuerySet[Order]) -> None:
         for order in chosen:
             orders.cancel(order_id=order.pk, by=request.user.get_username(), now=clock.now())
@@ -152,23 +150,17 @@ class PositionAdmin(Exportable):
     list_select_related = ["account", "outcome__market"]
     actions = ["close"]
 
-    @admin.action(description="Close these positions")
-    def close(self, request: HttpRequest, chosen: QuerySet[Position]) -> None:
-        made, why = [], ""
-        for position in chosen:
-            try:
-                made.append(
-                    close_position(
-                        position_id=position.pk,
-                        by=request.user.get_username(),
-                        key=f"admin:{position.pk}:{clock.database_now():%Y%m%d%H%M%S}",
-                        now=clock.now(),
-                    )
-                )
-            except CannotClose as reason:
-                why = f" {reason}"
-        sending.submit(order_ids=made, now=clock.now())
-        self.message_user(request, f"Selling {len(made)} of {chosen.count()}.{why}")
+    @admin.action(description="Close this position…")
+    def close(self, request: HttpRequest, chosen: QuerySet[Position]) -> HttpResponse | None:
+        """Lead its owner to the page that says what closing sells, and asks for a factor."""
+        position = chosen.select_related("account").first()
+        if position is None or chosen.count() != 1:
+            self.message_user(request, "Choose one position: each is sold at a price of its own.")
+            return None
+        if position.account.owner_id != request.user.pk:
+            self.message_user(request, "Its owner closes it.", messages.WARNING)
+            return None
+        return redirect("close", position.account_id, position.pk)
 
 
 @admin.register(OrderEvent)

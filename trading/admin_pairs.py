@@ -1,12 +1,12 @@
 """Pair trades in the admin: to read, and for what only a person can settle."""
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from accounts.admin import ReadOnly
-from markets import clock
-from trading import pair_trades
+from trading.domain.pair_state import PairState
 from trading.models import Lease, PairEvent, PairTrade
 
 
@@ -27,21 +27,14 @@ class PairTradeAdmin(ReadOnly):
     list_select_related = ["game", "account"]
     actions = ["take_over"]
 
-    @admin.action(
-        description="I looked at both venues: take over what is open", permissions=["view"]
-    )
-    def take_over(self, request: HttpRequest, queryset: QuerySet[PairTrade]) -> None:
-        by, now = request.user.get_username(), clock.database_now()
-        note = "taken over in the admin"
-        done = [
-            pair_trades.settle_by_hand(trade_id=each, by=by, note=note, now=now)
-            for each in queryset.values_list("pk", flat=True)
-        ]
-        rest = len(done) - sum(done)
-        said = f"Took over {sum(done)} of {len(done)}" + (
-            f"; {rest} are not for a person now: decide their orders first." if rest else "."
-        )
-        self.message_user(request, said, messages.WARNING if rest else messages.SUCCESS)
+    @admin.action(description="MANUAL: look and decide…")
+    def take_over(self, request: HttpRequest, queryset: QuerySet[PairTrade]) -> HttpResponse | None:
+        """Lead to the trade's page; only its owner takes it over."""
+        trade = queryset.filter(state=PairState.MANUAL.value).first()
+        if trade is None or queryset.count() != 1:
+            self.message_user(request, "Choose one pair trade that is MANUAL.")
+            return None
+        return redirect("pair-trade", trade.account_id, trade.pk)
 
 
 @admin.register(PairEvent)

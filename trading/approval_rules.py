@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from accounts.factors import NEEDED, NONE_YET, Proof, ways
+from accounts.factors import Proof, required
 from accounts.models import Account, User
 from notifications.services import record
 from venues.words import dollars, price
@@ -71,7 +71,7 @@ def change(
         row = Account.objects.select_for_update().get(pk=account.pk)
         more = loosened(rules_of(row), rules)
         if more and not row.is_paper and not _proved(rules.digest(row), by, proof, now=now):
-            raise CannotChange(NEEDED if ways(by) else NONE_YET)
+            raise CannotChange(required(by))
         row.auto_below, row.second_above = rules.auto_below, rules.second_above
         row.drift_band = rules.drift_band
         row.auto_by, row.auto_at = (by, now) if rules.auto_below else (None, None)

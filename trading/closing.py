@@ -1,5 +1,6 @@
 """Close a position by hand: an ordinary order, with a decision of its own."""
 
+import hashlib
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -8,10 +9,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 
-from accounts.models import Account, User
+from accounts.models import Account
 from risk.domain.reasons import Reason
 from risk.models import Reservation, RiskState
-from trading import pair_views
+from trading import consent, pair_views
+from trading.consent import Yes
 from trading.domain.entries import MAX_LIMIT
 from trading.domain.exits import MIN_LIMIT
 from trading.domain.situation import Intent
@@ -32,7 +34,7 @@ class CannotClose(Exception):
 def close_position(
     *,
     position_id: UUID,
-    by: str,
+    yes: Yes,
     key: str,
     now: datetime,
     exit_price: Decimal | None = None,
@@ -41,24 +43,47 @@ def close_position(
     """Reserve a sale of everything this account can sell; returns the order's id.
 
     `exit_price` is the least to accept, USD per share. `key` makes the call idempotent: the second
-    call with it returns the first one's order. Raises CannotClose.
+    call with it returns the first one's order. A sale needs no second person. Raises CannotClose,
+    also where the offer is not the one whose digest was said yes to.
     """
     account_id = Position.objects.values_list("account_id", flat=True).get(pk=position_id)
-    source = f"close:{key}"
     with transaction.atomic():
         RiskState.objects.select_for_update().get(account_id=account_id)
-        made = order_id(account_id=account_id, source=source)
-        if Order.objects.filter(pk=made).exists():
-            return made
         position = (
             Position.objects.select_for_update(of=("self",))
             .select_related("outcome__market", "account")
             .get(pk=position_id)
         )
+        made = order_of(position, key)
+        if Order.objects.filter(pk=made).exists():
+            return made
         count, limit = offer_of(position, exit_price=exit_price)
+        if yes.digest != digest_of(position, count, limit):
+            raise CannotClose(
+                f"What you saw is not what would be sold any more: now {shares(count)} at "
+                f"{price(limit)} or better. Nothing was sent. Look again."
+            )
+        why = consent.refused(position.account, yes, now=now)
+        if why:
+            raise CannotClose(why)
         intent = Intent(side=Side.SELL, limit_price=limit, shares=count, worst_cost=ZERO)
-        _store(position, intent, made=made, source=source, by=by, why=reason, now=now)
+        _store(position, intent, key=key, yes=yes, why=reason, now=now)
     return made
+
+
+def order_of(position: Position, key: str) -> UUID:
+    """Return the id that the sale of this position under this key has, or would have."""
+    return order_id(account_id=position.account_id, source=_source(position, key))
+
+
+def _source(position: Position, key: str) -> str:
+    return f"close:{position.pk}:{key}"
+
+
+def digest_of(position: Position, count: Decimal, limit: Decimal) -> str:
+    """Return what names a sale as a person is shown it."""
+    facts = f"close|{position.pk}|{count.normalize():f}|{limit.normalize():f}"
+    return hashlib.sha256(facts.encode()).hexdigest()
 
 
 def offer_of(position: Position, *, exit_price: Decimal | None = None) -> tuple[Decimal, Decimal]:
@@ -99,9 +124,10 @@ def _limit(position: Position, exit_price: Decimal | None) -> Decimal:
 
 
 def _store(
-    position: Position, intent: Intent, *, made: UUID, source: str, by: str, why: str, now: datetime
+    position: Position, intent: Intent, *, key: str, yes: Yes, why: str, now: datetime
 ) -> None:
-    account, outcome = position.account, position.outcome
+    account, outcome, by = position.account, position.outcome, yes.by.username
+    source, made = _source(position, key), order_of(position, key)
     count, limit = intent.shares, intent.limit_price
     decision = {
         "id": decision_id(account_id=account.pk, source=source),
@@ -133,8 +159,10 @@ def _store(
         Approval.objects.create(
             order_id=made,
             answer=Approval.Answer.APPROVED,
-            by=User.objects.get(username=by),
+            by=yes.by,
             note="closed by hand",
+            digest=yes.digest,
+            way=yes.proof.way if yes.proof else "",
             at=now,
         )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from accounts.factors import NEEDED, NONE_YET, Proof, ways
+from accounts.factors import Proof, required
 from accounts.models import Account, User
 from notifications.services import record
 from trading import orders
@@ -38,7 +38,7 @@ def refused(account: Account, yes: Yes, *, now: datetime) -> str:
         return ""
     if yes.proof is not None and yes.proof.covers(user=yes.by, digest=yes.digest, now=now):
         return ""
-    return NEEDED if ways(yes.by) else NONE_YET
+    return required(yes.by)
 
 
 def needs_second(order: Order, yes: Yes, *, cost: Decimal, now: datetime) -> str:

@@ -1,19 +1,23 @@
-"""What only a person can settle: an order in doubt, decided with a note and a factor."""
+"""What only a person can settle: an order or a pair in doubt, with a note and a factor."""
 
 import hashlib
 from datetime import datetime
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 
-from accounts.factors import NEEDED, NONE_YET, Proof, ways
+from accounts.factors import Proof, required
 from accounts.models import Account, User
 from notifications.services import record
-from trading import orders
+from trading import orders, pair_trades, pair_views
 from trading.domain.answers import Outcome
 from trading.domain.order_state import OrderState
-from trading.models import Order
+from trading.domain.pair_state import PairState
+from trading.models import Order, PairTrade
 
+S = OrderState
+DOUBTFUL = (S.UNKNOWN, S.MANUAL, S.SENDING, S.DELAYED)
 ANSWERS = {
     OrderState.ABSENT: "It never arrived: what is held is free again.",
     OrderState.CANCELED: "It is over: booked fills stay, the rest is free again.",
@@ -89,4 +93,40 @@ def _refused(
         return ""
     if proof is not None and proof.covers(user=by, digest=shown, now=now):
         return ""
-    return NEEDED if ways(by) else NONE_YET
+    return required(by)
+
+
+def pair_digest(trade: PairTrade) -> str:
+    """Return what names a trade in doubt as its owner is shown it."""
+    filled = trade.orders.order_by("created_at", "pk").values_list("pk", "state", "filled_shares")
+    facts = "|".join(f"{pk}:{state}:{shares.normalize():f}" for pk, state, shares in filled)
+    return hashlib.sha256(f"take over|{trade.pk}|{trade.state}|{facts}".encode()).hexdigest()
+
+
+def take_over(
+    *, trade_id: UUID, by: User, note: str, now: datetime, proof: Proof | None = None
+) -> str:
+    """Let a person take over what evidence could not settle; what is open stays an ordinary
+    position. Returns why it did not count, or an empty string.
+    """
+    with transaction.atomic():
+        trade = pair_trades.lock(trade_id)
+        if trade.account.owner_id != by.pk:
+            return "Only its owner takes a trade over."
+        if not note:
+            return "Say what you saw at both venues: it is kept with the trade."
+        digest = pair_digest(trade)
+        proved = proof is not None and proof.covers(user=by, digest=digest, now=now)
+        if not trade.account.is_paper and not proved:
+            return required(by)
+        doubtful = trade.orders.filter(state__in=[*DOUBTFUL])
+        if trade.state != PairState.MANUAL or doubtful.exists():
+            return "It is not for a person to decide now: look at its orders."
+        legs = pair_views.view(trade, now=now, is_stopped=False)
+        trade.figures = {**trade.figures, "taken_over": True}
+        trade.save(update_fields=["figures"])
+        held = max(legs.held(first=True), legs.held(first=False))
+        state = PairState.HEDGED if held > 0 else PairState.FLAT
+        said = f"Taken over by {by}: {note}"
+        pair_trades.finish(trade, state, said, by=by.username, now=now, is_told=False)
+    return ""

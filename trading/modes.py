@@ -6,7 +6,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
-from accounts.factors import NEEDED, NONE_YET, Proof, ways
+from accounts.factors import Proof, required
 from accounts.models import Account, User
 from notifications.services import record
 from risk.models import KillSwitch
@@ -60,24 +60,26 @@ def change(
 
 
 def start_digest(account: Account) -> str:
-    """Return what names the stop that would be lifted."""
+    """Return what names the stop that would be lifted, or an empty string."""
     row = KillSwitch.objects.filter(scope=KillSwitch.Scope.ACCOUNT, key=str(account.pk)).first()
-    facts = f"{row.level}|{row.at.isoformat()}" if row else ""
-    return hashlib.sha256(f"start|{account.pk}|{facts}".encode()).hexdigest()
+    return row.digest if row else ""
 
 
 def start(*, account: Account, by: User, now: datetime, proof: Proof | None = None) -> str:
     """Lift an account's own stop; returns what happened. Raises CannotChange; safe to repeat."""
     if account.archived_at is not None:
         raise CannotChange("This account is kept to read; a fresh one took its place.")
-    _check(account, by, start_digest(account), proof, now=now)
-    scope = KillSwitch.Scope.ACCOUNT
-    lifted = start_again(scope=scope, key=str(account.pk), by=by.username, now=now)
-    return "Buying is allowed again." if lifted else "It was not stopped."
+    digest, scope = start_digest(account), KillSwitch.Scope.ACCOUNT
+    if not digest:
+        return "It was not stopped."
+    _check(account, by, digest, proof, now=now)
+    if start_again(scope=scope, key=str(account.pk), by=by.username, now=now, shown=digest):
+        return "Buying is allowed again."
+    raise CannotChange("Somebody stopped or started it meanwhile. Look again.")
 
 
 def _check(account: Account, by: User, digest: str, proof: Proof | None, *, now: datetime) -> None:
     if account.is_paper:
         return
     if proof is None or not proof.covers(user=by, digest=digest, now=now):
-        raise CannotChange(NEEDED if ways(by) else NONE_YET)
+        raise CannotChange(required(by))

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.factors import NEEDED, NONE_YET, Proof, ways
+from accounts.factors import Proof, required
 from accounts.models import Account, User
 from notifications.services import record
 from risk.models import PairProfile, RiskProfile
@@ -100,7 +100,7 @@ def change(
         if not account.is_paper and any(_loosens(name, before[name], new[name]) for name in new):
             digest = digest_of(account, wanted)
             if proof is None or not proof.covers(user=by, digest=digest, now=now):
-                raise CannotLoosen(NEEDED if ways(by) else NONE_YET)
+                raise CannotLoosen(required(by))
         for row, mine in ((bounds, set(new) - set(LIMITS)), (limits, set(new) & set(LIMITS))):
             for name in mine:
                 setattr(row, name, new[name])

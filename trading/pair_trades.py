@@ -140,27 +140,9 @@ def _reopen(trade: PairTrade, legs: Legs, *, now: datetime) -> None:
     )
 
 
-def settle_by_hand(*, trade_id: UUID, by: str, note: str, now: datetime) -> bool:
-    """Let a person take over what evidence could not settle; what is open stays an ordinary
-    position. Returns whether it counted.
-    """
-    with transaction.atomic():
-        trade = lock(trade_id)
-        doubtful = trade.orders.filter(state__in=[S.UNKNOWN, S.MANUAL, S.SENDING, S.DELAYED])
-        if trade.state != P.MANUAL or doubtful.exists():
-            return False
-        legs = pair_views.view(trade, now=now, is_stopped=False)
-        trade.figures = {**trade.figures, "taken_over": True}
-        trade.save(update_fields=["figures"])
-        held = max(legs.held(first=True), legs.held(first=False))
-        state = P.HEDGED if held > 0 else P.FLAT
-        _finish(trade, state, f"Taken over by {by}: {note}", by=by, now=now, is_told=False)
-    return True
-
-
 def end_settled(trade: PairTrade, *, now: datetime) -> None:
     """End a locked trade whose shares were all paid: what was open is not open any more."""
-    _finish(trade, P.HEDGED, "What it held was paid.", now=now, is_told=False)
+    finish(trade, P.HEDGED, "What it held was paid.", now=now, is_told=False)
 
 
 def lock(trade_id: UUID) -> PairTrade:
@@ -232,10 +214,10 @@ def _end(trade: PairTrade, step: End, *, now: datetime) -> None:
             at=now,
         )
         return
-    _finish(trade, step.state, step.sentence, now=now)
+    finish(trade, step.state, step.sentence, now=now)
 
 
-def _finish(
+def finish(
     trade: PairTrade,
     state: PairState,
     sentence: str,

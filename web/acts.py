@@ -9,12 +9,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
+from accounts import factors
 from accounts.models import Account
 from markets import clock
 from risk.domain.breakers import BreakerKind
 from risk.services import NothingToReset, reset_breaker, reset_digest
 from trading import closing, sending
-from trading.models import Position
+from trading.consent import Yes
+from trading.models import Order, Position
 from web import queries
 from web.notes import note_of
 from web.proofs import factor_for, unproved
@@ -34,39 +36,46 @@ def close(request: HttpRequest, account_id: UUID, position_id: UUID) -> HttpResp
         account=account,
     )
     least = request.POST.get("least", request.GET.get("least", "")).strip()
-    problem, offer = "", None
+    problem, offer, factor = "", None, None
     try:
         price = _cents(least)
         if request.method == "POST":
-            return _closed(request, account, position, price)
-        offer = closing.offer_of(position, exit_price=price)
-    except closing.CannotClose as why:
+            return _closed(request, position, price)
+    except (closing.CannotClose, factors.NotProved) as why:
         problem = str(why)
+    try:
+        offer = closing.offer_of(position, exit_price=_cents(least))
+        factor = factor_for(request, account, digest=closing.digest_of(position, *offer))
+    except closing.CannotClose as why:
+        problem = problem or str(why)
     context = page_of(request, account_id, title="Close a position")
     context |= {
         "position": position,
         "held": queries.held(position, now=context["now"]),
         "offer": offer,
+        "digest": closing.digest_of(position, *offer) if offer else "",
+        "factor": factor,
         "problem": problem,
         "least": least,
         "key": uuid4(),
     }
-    return render(request, "web/close.html", context, status=422 if problem and least else 200)
+    wrong = problem and (least or request.method == "POST")
+    return render(request, "web/close.html", context, status=422 if wrong else 200)
 
 
-def _closed(
-    request: HttpRequest, account: Account, position: Position, price: Decimal | None
-) -> HttpResponse:
-    now = clock.now()
-    made = closing.close_position(
-        position_id=position.pk,
-        by=request.user.get_username(),
-        key=f"page:{request.POST.get('key', '')[:64]}",
-        now=now,
-        exit_price=price,
-    )
-    sending.submit(order_ids=[made], now=now)
-    return redirect("order", account.pk, made)
+def _closed(request: HttpRequest, position: Position, price: Decimal | None) -> HttpResponse:
+    """Sell what the page showed. Raises CannotClose, NotProved."""
+    now, user = clock.now(), user_of(request)
+    key, shown = f"page:{request.POST.get('key', '')[:64]}", request.POST.get("shown", "")
+    made = closing.order_of(position, key)
+    if not Order.objects.filter(pk=made).exists():  # a second tap sees what came of the first
+        proof = None
+        if not position.account.is_paper:
+            proof = factors.prove(user, digests=[shown], given=request.POST, now=now)
+        yes = Yes(by=user, digest=shown, proof=proof)
+        closing.close_position(position_id=position.pk, yes=yes, key=key, now=now, exit_price=price)
+        sending.submit(order_ids=[made], now=now)
+    return redirect("order", position.account_id, made)
 
 
 def _cents(text: str) -> Decimal | None:

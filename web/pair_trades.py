@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts import factors
 from accounts.models import Account
 from markets import clock
-from trading import pair_approvals, pair_settlement, pair_trades, pair_views
+from trading import manual, pair_approvals, pair_settlement, pair_views
 from trading.consent import Yes
 from trading.domain.pair_state import OPEN, PairState
 from trading.models import PairTrade
@@ -22,6 +22,12 @@ from web.notes import note_of
 from web.proofs import factor_for
 from web.views import page_about, page_of, paged, user_of
 
+TAKEN_OVER = "Taken over. What is open is an ordinary position now."
+# Where a person is asked, and what names that which he is shown.
+ASKS = {
+    PairState.AWAITING_APPROVAL.value: pair_approvals.digest_of,
+    PairState.MANUAL.value: manual.pair_digest,
+}
 PARTS = {
     "size": "fewer or more shares than planned",
     "slippage": "other prices than planned",
@@ -79,8 +85,8 @@ def trade(request: HttpRequest, account_id: UUID, trade_id: UUID) -> HttpRespons
         ],
         "leg_risk": row.figures["leg_risk"],
     }
-    if row.state == PairState.AWAITING_APPROVAL:
-        digest = pair_approvals.digest_of(row)
+    if row.state in ASKS:
+        digest = ASKS[row.state](row)
         context |= {
             "digest": digest,
             "factor": factor_for(request, context["account"], digest=digest),
@@ -99,20 +105,22 @@ def answer(request: HttpRequest, account_id: UUID, trade_id: UUID) -> HttpRespon
         said = _approve(request, row, note=note, now=now)
     elif "decline" in request.POST:
         said = pair_approvals.decline(trade_id=row.pk, by=user, note=note, now=now).sentence
-    elif account.owner_id != user.pk:
-        said = "Only its owner takes a trade over."
-    elif not note:
-        said = "Say what you saw at both venues: it is kept with the trade."
     else:
-        by = user.username
-        counted = pair_trades.settle_by_hand(trade_id=row.pk, by=by, note=note, now=now)
-        said = (
-            "Taken over. What is open is an ordinary position now."
-            if counted
-            else "It is not for a person to decide now: look at its orders."
-        )
+        said = _take_over(request, row, note=note, now=now) or TAKEN_OVER
     messages.info(request, said)
     return redirect("pair-trade", account.pk, row.pk)
+
+
+def _take_over(request: HttpRequest, trade: PairTrade, *, note: str, now: datetime) -> str:
+    """Take over a trade in doubt; returns why not."""
+    user, proof = user_of(request), None
+    if note and not trade.account.is_paper and trade.account.owner_id == user.pk:
+        digests = [request.POST.get("shown", "")]
+        try:
+            proof = factors.prove(user, digests=digests, given=request.POST, now=now)
+        except factors.NotProved as why:
+            return str(why)
+    return manual.take_over(trade_id=trade.pk, by=user, note=note, now=now, proof=proof)
 
 
 def _approve(request: HttpRequest, trade: PairTrade, *, note: str, now: datetime) -> str:

@@ -2,8 +2,10 @@
 
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
@@ -12,10 +14,10 @@ from accounts import factors
 from accounts.models import Account
 from markets import clock
 from risk.models import KillSwitch
-from risk.services import stop
+from risk.services import start_again, stop
 from trading import modes, stopping
 from web.notes import note_of
-from web.proofs import factor_for
+from web.proofs import factor_for, factor_of
 from web.views import account_of, page_of, user_of
 
 
@@ -45,7 +47,7 @@ def _stop(request: HttpRequest, account: Account) -> None:
     chosen = [account]
     if "all" in request.POST:
         chosen = list(Account.objects.filter(owner=user, archived_at=None))
-    for each in chosen:
+    stopped = [
         stop(
             scope=KillSwitch.Scope.ACCOUNT,
             key=str(each.pk),
@@ -54,8 +56,11 @@ def _stop(request: HttpRequest, account: Account) -> None:
             why=note_of(request, name="why", most=400),
             now=now,
         )
+        for each in chosen
+    ]
     cancelled = len(stopping.cancel_stopped(now=now))
-    what = "completely: nothing is sent, not even exits" if everything else "buying. Exits go on"
+    whole = all(each.level == KillSwitch.Level.ALL for each in stopped)
+    what = "completely: nothing is sent, not even exits" if whole else "buying. Exits go on"
     names = ", ".join(each.name for each in chosen)
     messages.success(
         request, f"{names} stopped {what}. {cancelled} resting orders were asked to be cancelled."
@@ -69,12 +74,53 @@ def start(request: HttpRequest, account_id: UUID) -> HttpResponse:
     account, user, now, proof = account_of(request, account_id), user_of(request), clock.now(), None
     try:
         if not account.is_paper:
-            digests = [modes.start_digest(account)]
+            digests = [modes.start_digest(account) or "nothing"]
             proof = factors.prove(user, digests=digests, given=request.POST, now=now)
         messages.success(request, modes.start(account=account, by=user, now=now, proof=proof))
     except (factors.NotProved, modes.CannotChange) as why:
         messages.error(request, str(why))
     return redirect("stop", account.pk)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def lift(request: HttpRequest, switch_id: int) -> HttpResponse:
+    """Lift a stop of the server, a venue or a whale: of whoever may make one, with a factor where
+    this server trades real money.
+    """
+    user = user_of(request)
+    wide = KillSwitch.objects.exclude(scope=KillSwitch.Scope.ACCOUNT)
+    switch = wide.filter(pk=switch_id).first()
+    if not user.has_perm("risk.add_killswitch"):
+        raise PermissionDenied
+    problem = ""
+    if request.method == "POST" and switch is not None:
+        problem = _lift(request, switch)
+        if not problem:
+            messages.success(request, f"{switch.scope.title()} {switch.key} may trade again.")
+            return redirect("home")
+    needed = settings.LIVE_TRADING
+    context = {
+        "title": "Allow again",
+        "switch": switch,
+        "problem": problem,
+        "factor": factor_of(request, is_needed=needed, digest=switch.digest) if switch else None,
+    }
+    return render(request, "web/lift.html", context)
+
+
+def _lift(request: HttpRequest, switch: KillSwitch) -> str:
+    """Lift a stop as it was shown; returns why not."""
+    user, now, shown = user_of(request), clock.now(), request.POST.get("shown", "")
+    try:
+        if settings.LIVE_TRADING:
+            factors.prove(user, digests=[shown], given=request.POST, now=now)
+    except factors.NotProved as why:
+        return str(why)
+    scope, key = switch.scope, switch.key
+    if start_again(scope=scope, key=key, by=user.username, now=now, shown=shown):
+        return ""
+    return "This stop is not the one you were shown any more. Look again."
 
 
 @login_required

@@ -88,6 +88,7 @@ urlpatterns = [
     path(account + "limits/", limits.page, name="limits"),
     path(account + "stop/", stops.page, name="stop"),
     path(account + "stop/start/", stops.start, name="start-again"),
+    path("stops/<int:switch_id>/lift/", stops.lift, name="lift"),
     path(account + "mode/", stops.mode, name="mode"),
     path(account + "approval-rules/", approval_rules.rules, name="approval-rules"),
     path(account + "orders/", orders.orders, name="orders"),

@@ -165,7 +165,7 @@ class Accounts(Rows):
         asked.is_valid(raise_exception=True)
         digest = modes.start_digest(account)
         now = clock.now()
-        proof = proof_for(request, account, digests=[digest], now=now)
+        proof = proof_for(request, account, digests=[digest], now=now) if digest else None
         try:
             said = modes.start(account=account, by=person(request), now=now, proof=proof)
         except modes.CannotChange as why:

@@ -37,12 +37,11 @@ class SignInSerializer(TokenObtainPairSerializer):
         assert isinstance(user, User)
         if factors.ways(user):
             # A code is spent on this one sign-in; a passkey signs that it is one.
-            shown = "sign-in" if attrs.get("passkey") else f"sign-in {uuid4()}"
+            shown = f"sign-in {uuid4()}" if attrs.get("code") else "sign-in"
             try:
                 factors.prove(user, digests=[shown], given=attrs, now=clock.now())
             except factors.NotProved as why:
                 raise factor_needed(user, ["sign-in"], why) from why
-            factors.forget_challenge(user, digest="sign-in")
         return told
 
 

@@ -1,5 +1,6 @@
 """Decisions, orders, positions and the ledger: what was done, why, and what it came to."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,12 +11,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.base import OfAccount, Rows, person
+from api.base import OfAccount, Rows, WithFactor, person, proof_for
 from api.idempotency import key_of
 from api.problems import Refused
 from markets import clock
-from trading import orders, sending
-from trading.closing import CannotClose, close_position
+from trading import closing, orders, sending
+from trading.consent import Yes
 from trading.models import Decision, Entry, Fill, Order, OrderEvent, Position, Posting
 
 
@@ -179,7 +180,7 @@ class PositionFilter(OfAccount):
     open = BooleanFilter(field_name="closed_at", lookup_expr="isnull")
 
 
-class CloseIn(serializers.Serializer[Any]):
+class CloseIn(WithFactor):
     least = serializers.DecimalField(
         max_digits=8, decimal_places=6, required=False, help_text="USD a share, or better"
     )
@@ -189,7 +190,7 @@ class CloseIn(serializers.Serializer[Any]):
 class Positions(Rows):
     """What is held, and what was: shares of one outcome at average cost."""
 
-    queryset = Position.objects.select_related("outcome__market")
+    queryset = Position.objects.select_related("outcome__market", "account")
     serializer_class = PositionOut
     filterset_class = PositionFilter
     ordering = ("-opened_at", "-id")
@@ -197,25 +198,38 @@ class Positions(Rows):
     @extend_schema(request=CloseIn, responses=OrderOut)
     @action(detail=True, methods=["post"])
     def close(self, request: Request, pk: str) -> Response:
-        """Sell all that can be sold, at `least` or better; needs an `Idempotency-Key`."""
-        position, key = self.get_object(), key_of(request)
+        """Sell all that can be sold, at `least` or better; needs an `Idempotency-Key`.
+
+        Without `least` it is 2 cents under the last price. Real money asks for a factor.
+        """
+        position, key, now = self.get_object(), key_of(request), clock.now()
         asked = CloseIn(data=request.data)
         asked.is_valid(raise_exception=True)
-        least: Decimal | None = asked.validated_data.get("least")
-        try:
-            made = close_position(
-                position_id=position.pk,
-                by=person(request).username,
-                key=f"api:{key}",
-                now=clock.now(),
-                exit_price=least,
-                reason=asked.validated_data["why"],
-            )
-        except CannotClose as why:
-            raise Refused(str(why)) from why
-        sending.submit(order_ids=[made], now=clock.now())
+        made = closing.order_of(position, f"api:{key}")
+        if not Order.objects.filter(pk=made).exists():  # an attempt that died had made it
+            try:
+                self._close(request, position, key=f"api:{key}", now=now, asked=asked)
+            except closing.CannotClose as why:
+                raise Refused(str(why)) from why
+        sending.submit(order_ids=[made], now=now)
         order = Order.objects.select_related("outcome__market").get(pk=made)
         return Response(OrderOut(order).data)
+
+    def _close(
+        self, request: Request, position: Position, *, key: str, now: datetime, asked: CloseIn
+    ) -> None:
+        least: Decimal | None = asked.validated_data.get("least")
+        offer = closing.offer_of(position, exit_price=least)
+        digest = closing.digest_of(position, *offer)
+        proof = proof_for(request, position.account, digests=[digest], now=now)
+        closing.close_position(
+            position_id=position.pk,
+            yes=Yes(by=person(request), digest=digest, proof=proof),
+            key=key,
+            now=now,
+            exit_price=least,
+            reason=asked.validated_data["why"],
+        )
 
 
 class PostingOut(serializers.ModelSerializer[Posting]):

@@ -30,8 +30,10 @@ class Migration(migrations.Migration):
                     ("max_total_exposure__lte", 1),
                 ),
                 name="risk_profile_fractions_between_0_and_1",
-                violation_error_message="The Kelly fraction and all parts of equity lie above 0 and are at most "
-                "1; the widest spread lies above 0.",
+                violation_error_message=(
+                    "The Kelly fraction and all parts of equity lie above 0 and are at "
+                    "most 1; the widest spread lies above 0."
+                ),
             ),
         ),
         migrations.AlterConstraint(
@@ -47,8 +49,10 @@ class Migration(migrations.Migration):
                     ("min_position_size__gt", 0),
                 ),
                 name="risk_profile_limits_are_positive",
-                violation_error_message="Positions, sizes, losses and losses in a row lie above 0, and the most "
-                "of a position is not less than the least of a copy.",
+                violation_error_message=(
+                    "Positions, sizes, losses and losses in a row lie above 0, and the "
+                    "most of a position is not less than the least of a copy."
+                ),
             ),
         ),
     ]

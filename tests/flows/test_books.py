@@ -13,9 +13,10 @@ from risk.domain.breakers import BreakerKind
 from risk.models import BreakerTrip, Reservation, RiskProfile, RiskState
 from risk.services import NothingToReset, reset_breaker
 from tests.world import NOBODY, World, assert_invariants, trade
-from tests.yes import yes_to
+from tests.yes import yes_to, yes_to_sale
 from trading import approvals, orders, sending, settlement
 from trading.closing import CannotClose, close_position
+from trading.consent import Yes
 from trading.domain.order_state import OrderState
 from trading.models import Entry, Order, Position
 from trading.summary import as_json, summary
@@ -80,10 +81,12 @@ def test_a_position_is_closed_by_hand_once_for_one_key(world: World):
     world.buy()
     position = Position.objects.get()
     later = world.now + timedelta(hours=1)
-    ask = {"position_id": position.pk, "by": "ana", "key": "tap-1", "now": later}
+    half = Decimal("0.50")
+    yes = yes_to_sale(position, by=world.owner, now=later, exit_price=half)
+    ask = {"position_id": position.pk, "yes": yes, "key": "tap-1", "now": later}
 
-    made = close_position(**ask, exit_price=Decimal("0.50"))
-    again = close_position(**ask, exit_price=Decimal("0.50"))
+    made = close_position(**ask, exit_price=half)
+    again = close_position(**ask, exit_price=half)
     sending.submit(order_ids=[made], now=later)
     filled = later + timedelta(minutes=1)
     world.see(trade(at=filled, side=Side.SELL, price="0.60", wallet=NOBODY, shares="9999999"))
@@ -94,7 +97,7 @@ def test_a_position_is_closed_by_hand_once_for_one_key(world: World):
     assert position.closed_at == filled
     assert position.realised > 0
     with pytest.raises(CannotClose, match="closed already"):
-        close_position(position_id=position.pk, by="ana", key="tap-2", now=later)
+        close_position(**ask | {"key": "tap-2"})
     assert_invariants()
 
 
@@ -102,10 +105,12 @@ def test_shares_on_their_way_out_are_not_sold_twice(world: World):
     world.buy()
     position = Position.objects.get()
     later = world.now + timedelta(hours=1)
-    close_position(position_id=position.pk, by="ana", key="tap-1", now=later)
+    yes = yes_to_sale(position, by=world.owner, now=later)
+    ask = {"position_id": position.pk, "yes": yes, "key": "tap-1", "now": later}
+    close_position(**ask)
 
     with pytest.raises(CannotClose, match="being sold"):
-        close_position(position_id=position.pk, by="ana", key="tap-2", now=later)
+        close_position(**ask | {"key": "tap-2"})
     world.copy(world.signal(trade(at=later, side=Side.SELL)))
 
     assert world.decision().reason == "NOTHING_TO_SELL"
@@ -341,7 +346,11 @@ def test_an_impossible_exit_price_is_refused(world: World, price):
 
     with pytest.raises(CannotClose, match="Name a price"):
         close_position(
-            position_id=position.pk, by="ana", key="k", now=world.now, exit_price=Decimal(price)
+            position_id=position.pk,
+            yes=Yes(by=world.owner),
+            key="k",
+            now=world.now,
+            exit_price=Decimal(price),
         )
 
 

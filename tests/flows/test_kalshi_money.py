@@ -1,5 +1,6 @@
 """What could lose, double or invent money on Kalshi, though every single order is right."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -22,6 +23,7 @@ from tests.kalshi_live import PEM, KalshiLive, kalshi_live, to
 from tests.sandbox.kalshi_world import AWAY, HOME, RSA_KEY, SHARD, KalshiWorld, public_pem
 from tests.venues.kalshi import YES
 from tests.world import FACTS, assert_invariants, trade
+from tests.yes import yes_to_sale
 from trading import (
     kalshi_news,
     onboarding,
@@ -32,7 +34,7 @@ from trading import (
     settlement,
     stopping,
 )
-from trading.closing import close_position
+from trading.closing import CannotClose, close_position
 from trading.keeping import Keeper
 from trading.models import Order, Position
 from trading.onboarding import NotAllowed
@@ -454,13 +456,15 @@ class TestFeesAndTerms:
         live.place("0.55", "20")
         live.offer("0.50", "40.00", side="bid")
 
-        made = close_position(
-            position_id=Position.objects.get().pk,
-            by="ana",
-            key="once",
-            now=live.now,
-            exit_price=D("0.49"),
-        )
+        position, least = Position.objects.get(), D("0.49")
+        ask = {"position_id": position.pk, "key": "once", "now": live.now, "exit_price": least}
+        yes = yes_to_sale(position, by=live.account.owner, now=live.now, exit_price=least)
+        with pytest.raises(CannotClose, match="you have none yet"):
+            close_position(**ask, yes=replace(yes, proof=None))
+        with pytest.raises(CannotClose, match="What you saw"):
+            close_position(**ask, yes=replace(yes, digest="another offer"))
+
+        made = close_position(**ask, yes=yes)
         sending.submit(order_ids=[made], now=live.now)
 
         assert live.order(made).state == "FILLED"

@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import User
+from markets.models import Outcome
 from risk.models import BreakerTrip, RiskProfile
 from tests.web.test_approvals import running
 from tests.world import World, assert_invariants, trade
@@ -32,19 +33,32 @@ def page(client, world, name, *ids, **form):
 def test_a_position_is_closed_once_at_what_the_page_said(held: World, client):
     position = Position.objects.get()
     shown = page(client, held, "close", position.pk).content.decode()
-    key = re.search(r'name="key" value="([^"]+)"', shown).group(1)
+    form = dict(re.findall(r'name="(key|shown)" value="([^"]+)"', shown))
     assert "Sells" in shown
 
-    first = page(client, held, "close", position.pk, key=key, least="")
-    second = page(client, held, "close", position.pk, key=key, least="")
+    first = page(client, held, "close", position.pk, **form, least="")
+    second = page(client, held, "close", position.pk, **form, least="")
 
     order = Order.objects.get(decision__reason=BY_HAND)
     assert (order.side, order.shares, order.state) == ("SELL", position.shares, "LIVE")
     assert first.redirect_chain == second.redirect_chain
-    other = page(client, held, "close", position.pk, key="another tap", least="")
+    other = page(client, held, "close", position.pk, **form | {"key": "another tap"}, least="")
     assert "being sold already" in other.content.decode()
     assert Order.objects.filter(decision__reason=BY_HAND).count() == 1
     assert_invariants()
+
+
+def test_a_position_is_not_closed_at_another_price_than_the_page_said(held: World, client):
+    position = Position.objects.get()
+    shown = page(client, held, "close", position.pk).content.decode()
+    form = dict(re.findall(r'name="(key|shown)" value="([^"]+)"', shown))
+    Outcome.objects.filter(pk=position.outcome_id).update(last_price="0.10")
+
+    said = page(client, held, "close", position.pk, **form, least="")
+
+    assert said.status_code == 422
+    assert "not what would be sold any more: now 974.90 sh at 8.0¢" in said.content.decode()
+    assert not Order.objects.filter(decision__reason=BY_HAND).exists()
 
 
 @pytest.mark.parametrize("least", ["ten", "150", "-3", "NaN", "1e9999"])

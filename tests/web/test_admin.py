@@ -100,13 +100,17 @@ def test_what_adds_risk_leads_to_the_page_that_says_so(world: World, staff):
     assert str(order.pk) in staff.get(approve.url).content.decode()
 
 
-def test_a_position_is_closed_through_an_order(world: World, staff):
+def test_a_position_is_closed_on_its_owners_page_alone(world: World, staff, client):
     world.buy()
+    position = Position.objects.get()
 
-    assert act(staff, Position, "close", Position.objects.get()).startswith("Selling 1 of 1.")
+    assert act(staff, Position, "close", position) == "Its owner closes it."
+    User.objects.filter(pk=world.owner.pk).update(is_staff=True, is_superuser=True)
+    client.force_login(world.owner)
+    led = act_raw(client, Position, "close", position)
 
-    assert Order.objects.filter(side="SELL").count() == 1
-    assert_invariants()
+    assert led.url == reverse("close", args=[world.account.pk, position.pk])
+    assert not Order.objects.filter(side="SELL").exists()
 
 
 def test_an_account_is_opened_with_its_limits_and_its_first_entry(world: World, staff):

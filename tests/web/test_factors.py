@@ -21,7 +21,7 @@ from tests.venues.test_stream import until
 from tests.world import assert_invariants
 from tests.yes import yes_to
 from trading import approvals
-from trading.models import Approval, Order
+from trading.models import Approval, Order, Position
 
 D = Decimal
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -277,6 +277,48 @@ def test_rules_that_cannot_be_are_refused(live, client, form):
     assert (after.auto_below, after.second_above) == (before.auto_below, before.second_above)
 
 
+@pytest.fixture
+def held(transactional_db):
+    """A real position that is money already."""
+    cache.clear()
+    with live_world(datetime.now(UTC).replace(microsecond=0)) as live:
+        live.venue.quote(YES, "0.53", "5000")
+        live.copy()
+        for _ in range(4):
+            live.pass_time(15)
+            live.reconcile()
+        TOTP.activate(live.world.owner, SECRET)
+        yield live
+
+
+def test_selling_real_money_asks_for_a_factor(held, client):
+    position, before = Position.objects.get(account=held.accounts[0]), held.posts()
+    client.force_login(held.world.owner)
+    at = reverse("close", args=[position.account_id, position.pk])
+    page = client.get(at).content.decode()
+    form = dict(re.findall(r'name="(key|shown)" value="([^"]+)"', page))
+
+    assert "asks for your passkey" in client.post(at, form).content.decode()
+    assert held.posts() == before
+    client.post(at, form | {"code": code()})
+    assert held.posts() == before + 1
+    assert Order.objects.get(side="SELL").mode == "LIVE"
+
+
+def test_an_app_sells_real_money_with_a_factor(held):
+    Account.objects.filter(pk=held.accounts[0].pk).update(mode="APPROVAL")
+    position, before = Position.objects.get(account=held.accounts[0]), held.posts()
+    app, path = App().of(held.world.owner), f"/api/v1/positions/{position.pk}/close/"
+
+    assert app.keyed(path, {"least": "0.01"}).json()["code"] == "factor_needed"
+    assert held.posts() == before
+    done = app.keyed(path, {"least": "0.01", "code": code()})
+
+    assert done.json()["side"] == "SELL", done.json()
+    assert held.posts() == before + 1
+    assert Approval.objects.get().way == "code"
+
+
 def test_an_app_approves_real_money_with_a_code(live, order):
     TOTP.activate(live.world.owner, SECRET)
     app, path = App().of(live.world.owner), f"/api/v1/approvals/{order.pk}/approve/"
@@ -358,7 +400,8 @@ def test_an_app_signs_in_and_approves_with_a_passkey(live, order, phone):
     assert live.posts() == 1
 
 
-def test_a_passkeys_answer_opens_the_door_once(live, phone):
+def test_a_passkeys_answer_opens_the_door_once(live, phone, monkeypatch):
+    monkeypatch.setattr("accounts.factors.TAP_SECONDS", 0)
     page, address = phone
     page.goto(f"{address}/approvals/{Order.objects.get().pk}/")
     asked = """async (body) => {
@@ -391,7 +434,7 @@ def test_a_passkeys_answer_counts_once(live, order, phone, monkeypatch):
     form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": address}
     again = page.request.post(where, headers=form, data=posted.value.post_data)
 
-    assert "was used, or is too old" in again.text()
+    assert "was used already" in again.text()
     account.refresh_from_db()
     assert account.mode == "APPROVAL"
 

@@ -7,6 +7,7 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.auth.models import Group
 from django.core.cache import cache
+from django.test import override_settings
 from django.urls import reverse
 
 from accounts.models import Account, User
@@ -83,8 +84,8 @@ def test_an_approver_answers_for_everybody_and_changes_no_limits(world: World, s
 
 
 def test_an_operator_stops_but_releases_no_persons_own_stop(world: World, staff, client):
-    staff("admin")
-    stop(
+    staff("operator")
+    own = stop(
         scope="ACCOUNT",
         key=str(world.account.pk),
         level="ENTRIES",
@@ -92,12 +93,75 @@ def test_an_operator_stops_but_releases_no_persons_own_stop(world: World, staff,
         why="",
         now=world.now,
     )
-    stop(scope="SERVER", key="", level="ENTRIES", by="op", why="", now=world.now)
 
-    said = act(client, KillSwitch, "lift", *KillSwitch.objects.all())
+    said = act(client, KillSwitch, "lift", own)
+    page = client.post(reverse("lift", args=[own.pk]), {"shown": own.digest})
 
-    assert said == "Lifted 1. 1 of accounts stay: their owners lift them on the Stop page."
-    assert KillSwitch.objects.get().scope == "ACCOUNT"
+    assert said == "Its owner lifts it, on the account's Stop page."
+    assert "Not stopped any more" in page.content.decode()
+    assert KillSwitch.objects.exists()
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_stop_of_the_server_is_lifted_as_it_was_shown(world: World, staff, client, is_live):
+    user = staff("operator")
+    TOTP.activate(user, SECRET)
+    first = stop(scope="SERVER", key="", level="ENTRIES", by="op", why="", now=world.now)
+    old = first.digest
+    row = stop(scope="SERVER", key="", level="ALL", by="bo", why="storm", now=world.now)
+    at = reverse("lift", args=[row.pk])
+
+    with override_settings(LIVE_TRADING=is_live):
+        assert "storm" in client.get(at).content.decode()
+        if is_live:
+            said = client.post(at, {"shown": row.digest}).content.decode()
+            assert "asks for your passkey" in said
+        given = {"code": code()}
+        said = client.post(at, given | {"shown": old}).content.decode()
+        assert "not the one you were shown" in said
+        assert KillSwitch.objects.exists()
+        cache.clear()  # its code was spent on the old one
+        client.post(at, given | {"shown": row.digest})
+
+    assert not KillSwitch.objects.exists()
+
+
+def test_an_approver_lifts_and_cancels_nothing(world: World, staff, client):
+    staff("approver")
+    world.copy(world.signal(trade(at=world.now)))
+    order = Order.objects.get()
+    row = stop(scope="SERVER", key="", level="ENTRIES", by="op", why="", now=world.now)
+
+    act(client, Order, "cancel", order)
+
+    order.refresh_from_db()
+    assert order.state == "LIVE"
+    assert client.post(reverse("lift", args=[row.pk])).status_code == 403
+    assert KillSwitch.objects.exists()
+
+
+def test_less_of_a_stop_is_no_stop(world: World):
+    stop(scope="SERVER", key="", level="ALL", by="op", why="storm", now=world.now)
+    stop(scope="SERVER", key="", level="ENTRIES", by="bo", why="", now=world.now)
+
+    kept = KillSwitch.objects.get()
+    assert (kept.level, kept.by, kept.why) == ("ALL", "op", "storm")
+
+
+def test_files_are_for_those_who_may_see_the_table(world: World, client):
+    world.buy()
+    client.force_login(User.objects.create(username="newcomer", is_staff=True))
+
+    for table in ("trading/order", "trading/entry", "trading/position", "notifications/event"):
+        assert client.get(f"/admin/{table}/export/").status_code == 403, table
+
+
+def test_an_invitation_needs_no_note(world: World, staff, client):
+    staff("admin")
+
+    page = client.post("/admin/accounts/invitation/add/", {"note": ""}, follow=True)
+
+    assert "/invitation/" in page.content.decode()
 
 
 @pytest.mark.parametrize(
