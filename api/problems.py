@@ -21,6 +21,7 @@ TITLES = {
     422: "The values do not fit",
     429: "Too many calls",
     500: "An error of this server",
+    503: "Not at this moment",
 }
 
 

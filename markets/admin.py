@@ -1,7 +1,6 @@
 """Markets in the admin."""
 
 from django.contrib import admin
-from unfold.admin import ModelAdmin
 
 from accounts.admin import ReadOnly
 from markets.models import (
@@ -16,11 +15,10 @@ from markets.models import (
 
 
 @admin.register(Market)
-class MarketAdmin(ModelAdmin):
+class MarketAdmin(ReadOnly):
     list_display = ["title", "venue", "category", "status", "closes_at", "fee_rate"]
     list_filter = ["venue", "category", "status"]
     search_fields = ["title", "external_id"]
-    readonly_fields = ["venue", "external_id", "status"]
 
 
 @admin.register(Outcome)

@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
+from accounts.names import plain_name
 from accounts.vault import Sealed, rewrap, seal, unseal
 from notifications import senders
 from notifications.domain.planning import WORDS, Group, When, missing_critical
@@ -34,6 +36,10 @@ def add(
         raise CannotChange(f"{kind!r} is no kind of channel.")
     if Channel.objects.filter(user=user, removed_at__isnull=True).count() >= MOST:
         raise CannotChange(f"At most {MOST} channels. Remove one first.")
+    try:
+        plain_name(name)
+    except ValidationError as why:
+        raise CannotChange(f"Name: {' '.join(why.messages)}") from why
     kept = dict(secrets)
     if kind == Channel.Kind.WEBHOOK:
         kept["secret"] = random.token_urlsafe(32)

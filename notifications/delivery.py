@@ -25,13 +25,14 @@ from notifications.words import digest_of, message_of
 
 AT_ONCE = 200  # events that one step plans
 HANDS = 32  # channels that are sent to at the same time
+HANDS_EACH = 4  # of them for one person: receivers that never end hold up nobody else
 PATIENCE = 5.0  # seconds that a step waits for its receivers; the rest goes on by itself
 CUT_OFF = timedelta(seconds=60)  # a claim this old is of a deliverer that is gone
 NOT_NEWS = timedelta(days=2)  # an event that was planned so late is not told any more
 S = Delivery.State
 
 
-_busy: dict[UUID, threading.Thread] = {}  # of this process: who sends to a channel now
+_busy: dict[UUID, tuple[int, threading.Thread]] = {}  # of this process: channel, person, sender
 
 
 def step(*, now: datetime) -> int:
@@ -51,15 +52,16 @@ def step(*, now: datetime) -> int:
 
 def _begin(channel: Channel, sent: list[int], *, now: datetime) -> threading.Thread | None:
     """Send to a channel in a thread of its own, unless one does, or too many are at it."""
-    for done in [name for name, each in list(_busy.items()) if not each.is_alive()]:
+    for done in [name for name, (_, each) in list(_busy.items()) if not each.is_alive()]:
         _busy.pop(done, None)
-    if channel.pk in _busy or len(_busy) >= HANDS:
+    of_person = sum(person == channel.user_id for person, _ in _busy.values())
+    if channel.pk in _busy or len(_busy) >= HANDS or of_person >= HANDS_EACH:
         return None
     # A daemon: a receiver that never answers must not keep the process from ending.
     thread = threading.Thread(
         target=lambda: sent.append(_send_all(channel, now=now)), daemon=True, name="deliver"
     )
-    _busy[channel.pk] = thread
+    _busy[channel.pk] = (channel.user_id, thread)
     thread.start()
     return thread
 

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # NAT64 reaches any IPv4 address through it
+OPEN = ipaddress.ip_network("2000::/3")  # of IPv6: what is given out to the open internet
+# Within it: addresses that carry one of IPv4, which may be private.
+CARRIERS = tuple(map(ipaddress.ip_network, ("2001::/32", "2002::/16")))
+HERE = ipaddress.ip_network("192.0.0.0/24")  # of protocols, not of hosts
 
 _here = threading.local()
 
@@ -23,7 +26,11 @@ class Private(OSError):
 def is_private(address: str) -> bool:
     """Tell whether an IP address is not one of the open internet's."""
     found = ipaddress.ip_address(address.partition("%")[0])
-    return not found.is_global or found.is_multicast or found in TRANSLATED
+    if isinstance(found, ipaddress.IPv6Address):
+        found = found.ipv4_mapped or found
+    if not found.is_global or found.is_multicast or found in HERE:
+        return True
+    return found.version == 6 and (found not in OPEN or any(found in each for each in CARRIERS))
 
 
 @contextmanager

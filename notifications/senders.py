@@ -10,11 +10,12 @@ import json
 import logging
 import socket
 import threading
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import apprise
 import httpx
@@ -69,18 +70,18 @@ class Message:
 def check(kind: str, secrets: Mapping[str, str]) -> None:
     """Raise BadAddress for what cannot be reached, or may not be, before it is stored."""
     if kind == Channel.Kind.PUSH:
-        try:
-            _check_host(httpx.URL(secrets["endpoint"]).host)
-        except (httpx.InvalidURL, ValueError) as why:
-            raise BadAddress("This is no push service.") from why
+        _check_push(secrets)
         return
     address = secrets["address"]
+    if any(ord(c) < 32 for c in unquote(address)):
+        raise BadAddress("An address has no line breaks or control characters, not even encoded.")
     if kind == Channel.Kind.WEBHOOK:
         try:
             parts = httpx.URL(address)
         except (httpx.InvalidURL, ValueError):
             parts = httpx.URL()
-        if parts.scheme not in ("http", "https") or not parts.host:
+        in_range = parts.port is None or 0 < parts.port < 65_536
+        if parts.scheme not in ("http", "https") or not parts.host or not in_range:
             raise BadAddress(f"A webhook is an address like {EXAMPLES[Channel.Kind.WEBHOOK]}.")
         _check_host(parts.host)
         return
@@ -88,10 +89,24 @@ def check(kind: str, secrets: Mapping[str, str]) -> None:
     plugin = apprise.Apprise.instantiate(address, suppress_exceptions=True)
     if scheme not in SCHEMES[Channel.Kind(kind)] or plugin is None:
         raise BadAddress(f"Write it like {EXAMPLES[Channel.Kind(kind)]}.")
+    if kind == Channel.Kind.NTFY and not urlsplit(address).path.strip("/"):
+        raise BadAddress(f"Name the topic too: {EXAMPLES[Channel.Kind.NTFY]}.")
     if kind in (Channel.Kind.NTFY, Channel.Kind.EMAIL):
         # Mail goes where `smtp` says, whatever host stands in the address.
         for host in {plugin.host, getattr(plugin, "smtp_host", "")} - {"", None}:
             _check_host(host)
+
+
+def _check_push(secrets: Mapping[str, str]) -> None:
+    """Refuse what no browser gives: a point of P-256 and 16 bytes (RFC 8291)."""
+    try:
+        sizes = [len(urlsafe_b64decode(secrets[name] + "==")) for name in ("p256dh", "auth")]
+        host = httpx.URL(secrets["endpoint"]).host
+    except (httpx.InvalidURL, ValueError) as why:
+        raise BadAddress("This is no subscription of a browser.") from why
+    if sizes != [65, 16]:
+        raise BadAddress("This is no subscription of a browser.")
+    _check_host(host)
 
 
 def _check_host(host: str) -> None:

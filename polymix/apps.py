@@ -18,6 +18,7 @@ SCHEDULES = (
     ("Read Kalshi's games", "markets.tasks.read_kalshi", 120),
     ("Scan pairs where their stream died", "trading.tasks.scan_arbitrage", 15),
     ("Read the leaderboard", "whales.tasks.discover_whales", 86_400),
+    ("Forget old answers of the API", "api.tasks.forget_old", 86_400),
 )
 
 

@@ -286,6 +286,7 @@ SIMPLE_JWT = {
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,  # a refresh token that was stolen works once, or not at all
     "UPDATE_LAST_LOGIN": True,
+    "CHECK_REVOKE_TOKEN": True,  # a new password ends what the old one opened
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "PolyMix",

@@ -59,14 +59,7 @@ class EnterForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when 
                 relayer_key=Secret(cleaned.pop("relayer_key")),
                 now=now,
             )
-        except (
-            factors.NotProved,
-            NotAllowed,
-            KeyTaken,
-            VaultClosed,
-            VenueError,
-            ValueError,
-        ) as problem:
+        except PROBLEMS as problem:
             raise ValidationError(str(problem)) from problem
         return cleaned
 

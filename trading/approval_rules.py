@@ -67,14 +67,22 @@ def change(
     people = _people(account, rules.approvers)
     if rules.second_above is not None and not people:
         raise CannotChange("Two yeses need a second person: name somebody who may answer too.")
+    if rules.second_above is not None and rules.auto_below > rules.second_above:
+        raise CannotChange(
+            f"What needs two people cannot go out unasked: at most {dollars(rules.second_above)}."
+        )
     with transaction.atomic():
         row = Account.objects.select_for_update().get(pk=account.pk)
+        raised = rules.auto_below > row.auto_below
         more = loosened(rules_of(row), rules)
         if more and not row.is_paper and not _proved(rules.digest(row), by, proof, now=now):
             raise CannotChange(required(by))
         row.auto_below, row.second_above = rules.auto_below, rules.second_above
         row.drift_band = rules.drift_band
-        row.auto_by, row.auto_at = (by, now) if rules.auto_below else (None, None)
+        if raised:  # whoever says less has not said yes to what stays
+            row.auto_by, row.auto_at = by, now
+        elif not rules.auto_below:
+            row.auto_by, row.auto_at = None, None
         row.save(update_fields=["auto_below", "auto_by", "auto_at", "second_above", "drift_band"])
         row.approvers.set(people)
         record(

@@ -129,6 +129,7 @@ def answer_by_rule(order_ids: Sequence[UUID], *, now: datetime) -> int:
         state=OrderState.AWAITING_APPROVAL,
         pair_trade__isnull=True,
         worst_cost__lt=F("account__auto_below"),
+        account__auto_by__is_active=True,
     ).select_related("account__auto_by", "outcome")
     done = 0
     for order in waiting:
@@ -195,9 +196,14 @@ def _unread(order: Order, seen_now: asks.Now) -> str:
 
 def _drifted(order: Order, yes: Yes, price: Decimal | None) -> str:
     """Return what to say where the price left the band around the one that was shown."""
+    what = "ask" if order.side == Side.BUY else "bid"
+    if yes.seen is None and price is not None and not yes.standing and not order.account.is_paper:
+        return (
+            f"The {what} is {cents(price)} now, and your yes names none that you saw. Nothing was "
+            "sent. Read the figures, approve again."
+        )
     if yes.seen is None or price is None or abs(price - yes.seen) <= order.account.drift_band:
         return ""
-    what = "ask" if order.side == Side.BUY else "bid"
     return (
         f"The {what} went from {cents(yes.seen)} to {cents(price)} while you were reading. "
         "Nothing was sent. Read the new figures, approve again."

@@ -9,9 +9,10 @@ from typing import Any
 from django.db import transaction
 
 from accounts.factors import Proof, required
-from accounts.models import User
+from accounts.models import Account, User
 from notifications.services import record
 from risk.models import RiskProfile
+from whales import follows
 from whales.models import Follow
 
 OVERRIDES = (
@@ -23,10 +24,30 @@ OVERRIDES = (
     "copy_exits",
 )
 PAUSED = "paused"
+SMALLEST = Decimal("0.0001")  # part of the size; to copy nothing, pause the follow
 
 
 class CannotLoosen(Exception):
     """The follow stays as it is; the text says why."""
+
+
+def new_digest(account: Account, wallet: str) -> str:
+    """Return what names that an account begins, or goes on, to copy a wallet."""
+    return hashlib.sha256(f"follow|{account.pk}|{wallet.strip().lower()}".encode()).hexdigest()
+
+
+def begin(
+    *, account: Account, wallet: str, by: User, now: datetime, proof: Proof | None = None
+) -> Follow:
+    """Follow a wallet from now on; real money asks for a factor. Safe to repeat.
+
+    Raises CannotFollow, CannotLoosen.
+    """
+    if not account.is_paper:
+        digest = new_digest(account, wallet)
+        if proof is None or not proof.covers(user=by, digest=digest, now=now):
+            raise CannotLoosen(required(by))
+    return follows.follow(account=account, wallet=wallet, by=by.username, now=now)
 
 
 def changed(follow: Follow, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,7 +66,7 @@ def loosened(follow: Follow, wanted: Mapping[str, Any]) -> list[str]:
     }
 
     def looser(name: str, old: Any, new: Any) -> bool:
-        if name == "copy_exits":
+        if name in ("copy_exits", PAUSED):
             return bool(old) and not new
         if name == "categories":
             return bool(old) and (not new or not set(new) <= set(old))
@@ -55,7 +76,7 @@ def loosened(follow: Follow, wanted: Mapping[str, Any]) -> list[str]:
     return sorted(
         name
         for name, new in wanted.items()
-        if name in OVERRIDES and looser(name, getattr(follow, name), new)
+        if name in (*OVERRIDES, PAUSED) and looser(name, getattr(follow, name), new)
     )
 
 

@@ -1,7 +1,8 @@
 """What other settings of a follow would have made of its whale's latest trades.
 
 FLOW 1's own decision, on the account as it stands now: each trade alone, at the prices that were
-known then, without stops, breakers or what was copied just before. Reads only, five queries.
+known then, without stops, breakers or what was copied just before. Reads only, with as many
+queries for many trades as for one.
 """
 
 import json
@@ -22,7 +23,7 @@ from trading.domain.entries import decide_entries
 from trading.domain.situation import Answer, Chance, Situation, WhaleFigures
 from trading.models import Position
 from trading.portfolio import CHANCES, assumed_figures, chance_of, figures_of
-from venues.money import ZERO, floor_cents
+from venues.money import ZERO, ceil_cents, floor_cents
 from whales.models import Follow, WhaleScore
 
 DAYS, MOST = 30, 200
@@ -150,7 +151,7 @@ def _cost(chance: Chance, answer: Answer) -> Decimal:
     assert answer.intent is not None
     assert chance.ask is not None
     fee = chance.fee_rate * chance.ask * (1 - chance.ask)
-    return floor_cents(answer.intent.shares * (chance.ask + fee))
+    return ceil_cents(answer.intent.shares * (chance.ask + fee))
 
 
 EARNED = """

@@ -45,7 +45,7 @@ def exported(account: Account, *, now: datetime) -> dict[str, Any]:
         "daily_trades": [
             {"id": bet["id"], "timestamp": bet["timestamp"]}
             for bet in bets
-            if datetime.fromisoformat(bet["timestamp"]) >= today
+            if datetime.fromisoformat(bet["timestamp"]) >= today and _is_trade(bet)
         ],
         "daily_loss": told["daily_loss"],
         "errors": _errors(account, since=start),
@@ -53,6 +53,13 @@ def exported(account: Account, *, now: datetime) -> dict[str, Any]:
         "mode": told["mode"],
         "exported_at": now.isoformat(),
     }
+
+
+def _is_trade(bet: dict[str, Any]) -> bool:
+    """Tell whether a bet counts among the day's trades: entries that were not given up."""
+    if bet["type"] == "pair":
+        return bool(bet["state"] != "ABORTED")
+    return bool(bet["legs"][0]["side"] == "BUY")
 
 
 def bets_of(account: Account) -> Iterator[dict[str, Any]]:
@@ -154,7 +161,7 @@ def _copy(order: Order) -> dict[str, Any]:
         "game": market.title,
         "sport": market.category,
         "timestamp": order.created_at.isoformat(),
-        "status": "pending" if market.status == "OPEN" else "settled",
+        "status": "pending" if order.outcome.payout is None else "settled",
         "state": order.state,
         "legs": [_leg(order)],
         "order_ids": {VENUES.get(order.venue, order.venue): order.venue_order_id or str(order.pk)},

@@ -38,24 +38,38 @@ SHOWN_WITH = (
     "outcome__market",
     "pair_trade__game",
 )
+MOST_KEPT = 50  # cards of one list
 SHOWN = "shown-"  # and the order: what the page said of it
 
 
 @login_required
 @require_GET
 def inbox(request: HttpRequest) -> HttpResponse:
-    """List what waits for this person on all his accounts, and what he was asked of late."""
+    """List what waits for this person on all his accounts, and what he was asked of late.
+
+    Read again by itself, the list keeps its cards and their places: one that was answered or
+    expired turns grey, and what is new waits behind a line.
+    """
     waiting = list(
         approvals.waiting_for(user_of(request))
         .select_related(*SHOWN_WITH)
         .order_by("expires_at", "pk")
     )
+    kept = [_uuid(each) for each in request.GET.get("kept", "").split(",")[:MOST_KEPT] if each]
+    cards = waiting[:MOST_KEPT]
+    if kept:
+        rows = {order.pk: order for order in _asked(request).filter(pk__in=kept)}
+        cards = [rows[pk] for pk in kept if pk in rows]
+    shown = {order.pk for order in cards}
     answered = Approval.objects.filter(order__account__in=_mine(request)).exclude(
         order__role__in=[Role.HEDGE, Role.UNWIND, Role.REBUY, Role.UNHEDGE]
     )
     context = {
         "title": "Approvals",
         "waiting": waiting,
+        "cards": [(order, _price(order)) for order in cards],
+        "kept": ",".join(str(order.pk) for order in cards),
+        "fresh": sum(order.pk not in shown for order in waiting),
         "sums": _sums(waiting),
         "rules": Account.objects.filter(owner=user_of(request))
         .filter(Q(mode=Account.Mode.APPROVAL) | Q(rehearsal=True))
@@ -127,6 +141,12 @@ def several(request: HttpRequest) -> HttpResponse:
     return render(request, "web/approvals_several.html", context)
 
 
+def _price(order: Order) -> asks.Now | None:
+    """Return what an order that waits would pay now."""
+    waits = order.state == OrderState.AWAITING_APPROVAL and order.pair_trade is None
+    return asks.price_now(order.outcome, Side(order.side)) if waits else None
+
+
 def _chosen(request: HttpRequest) -> list[Order]:
     """Return the orders named by the query or the form that wait for this person; pairs apart."""
     named = (request.POST if request.method == "POST" else request.GET).getlist("order")
@@ -179,7 +199,8 @@ def _answer_all(request: HttpRequest, chosen: list[Order], *, now: datetime) -> 
             seen=_seen(request, order),
             proof=proof,
         )
-        said = approvals.approve_and_send(order_id=order.pk, yes=yes, now=now)
+        # Each takes its time at the venue: the next one is judged by the clock of then.
+        said = approvals.approve_and_send(order_id=order.pk, yes=yes, now=clock.now())
         done += said.counted
         if not said.counted:
             rest.append(f"{order.outcome.name}: {said.sentence}")

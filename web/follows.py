@@ -41,12 +41,16 @@ class FollowForm(forms.Form):
     """Overrides; what is left empty is as the account's limits say."""
 
     size_factor = forms.DecimalField(
-        min_value=CENT, max_value=1, decimal_places=4, required=False, label="Part of the size"
+        min_value=following.SMALLEST,
+        max_value=1,
+        decimal_places=4,
+        required=False,
+        label="Part of the size",
     )
     max_trade = forms.DecimalField(
-        min_value=0,
+        min_value=CENT,
         max_digits=14,
-        decimal_places=2,
+        decimal_places=6,
         required=False,
         label="Most a trade, USD",
         help_text="Empty: as much as the limits allow.",
@@ -54,12 +58,12 @@ class FollowForm(forms.Form):
     drift = forms.DecimalField(
         min_value=0,
         max_value=100,
-        decimal_places=2,
+        decimal_places=4,
         required=False,
         label="Most above the whale's price, ¢ a share",
     )
     min_whale_quality = forms.DecimalField(
-        min_value=0, max_value=100, decimal_places=1, required=False, label="From this score on"
+        min_value=0, max_value=100, decimal_places=3, required=False, label="From this score on"
     )
     categories = forms.MultipleChoiceField(
         required=False,
@@ -96,9 +100,11 @@ class FollowForm(forms.Form):
 
 def _initial(follow: Follow) -> dict[str, Any]:
     drift = follow.max_price_drift
-    return {name: getattr(follow, name) for name in following.OVERRIDES} | {
-        "drift": None if drift is None else (drift * 100).normalize(),
-        "size_factor": follow.size_factor and follow.size_factor.normalize(),
+    kept = {name: getattr(follow, name) for name in following.OVERRIDES}
+    kept["drift"] = None if drift is None else drift * 100
+    return {
+        name: f"{value.normalize():f}" if isinstance(value, Decimal) else value
+        for name, value in kept.items()
     }
 
 

@@ -14,7 +14,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts import credentials
 from accounts.credentials import KeyTaken
 from accounts.models import Account, User
-from accounts.names import plain_name
 from accounts.vault import VaultClosed
 from markets import clock
 from trading import onboarding, onboarding_polymarket
@@ -26,16 +25,16 @@ from venues.errors import VenueError
 from venues.polymarket.wallets import Kind
 from venues.secrets import Secret
 from web.proofs import factor_for, unproved
+from web.start import NameForm
 from web.views import account_of, page_of
 
 PROBLEMS = (NotAllowed, KeyTaken, VaultClosed, VenueError, ValueError)
 SECRET = {"autocomplete": "new-password", "data-1p-ignore": "", "data-lpignore": "true"}
 
 
-class OpenForm(forms.Form):
+class OpenForm(NameForm):
     """A new account for real money."""
 
-    name = forms.CharField(max_length=60, label="Name", validators=[plain_name])
     mode = forms.ChoiceField(
         label="How it trades",
         choices=[
@@ -44,16 +43,6 @@ class OpenForm(forms.Form):
         widget=forms.RadioSelect,
         initial="APPROVAL",
     )
-
-    def __init__(self, *args: object, owner: User, **options: object) -> None:
-        super().__init__(*args, **options)  # type: ignore[arg-type]  # passed through
-        self._owner = owner
-
-    def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"].strip()
-        if Account.objects.filter(owner=self._owner, name=name).exists():
-            raise forms.ValidationError("You have an account of that name. Choose another one.")
-        return name
 
 
 class KeyForm(forms.Form):

@@ -6,6 +6,7 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -91,6 +92,7 @@ def _page(request: HttpRequest, form: ChannelForm | None = None, status: int = 2
         "log": log.order_by("-pk")[:LOG],
         "push_key": public_key(),
         "secret": request.session.pop("webhook_secret", ""),
+        "alert_minutes": settings.ALERT_MINUTES,
         "now": clock.now(),
     }
     return render(request, "web/notifications.html", context, status=status)
@@ -160,9 +162,9 @@ def save(request: HttpRequest) -> HttpResponse:
     quiet = Quiet.objects.filter(user=user).first() or Quiet(user=user)
     form = QuietForm(request.POST, instance=quiet)
     try:
-        channels.want(user=user, wishes=wishes)
         if not form.is_valid():
             raise CannotChange(" ".join(str(each[0]) for each in form.errors.values()))
+        channels.want(user=user, wishes=wishes)
         form.save()
         messages.success(request, "Saved.")
     except CannotChange as why:
@@ -174,7 +176,8 @@ def save(request: HttpRequest) -> HttpResponse:
 @require_POST
 def seen(request: HttpRequest) -> HttpResponse:
     """Keep that alerts were seen: buying of real money goes on then."""
-    ids = [int(each) for each in request.POST.getlist("event") if each.isdecimal()][:500]
+    given = request.POST.getlist("event")[:500]
+    ids = [int(each) for each in given if each.isdecimal() and len(each) < 18]
     count = see(event_ids=ids, user=user_of(request), now=timezone.now())
     messages.success(request, f"Seen: {count}.")
     return redirect("notifications")

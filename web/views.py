@@ -176,23 +176,6 @@ def breakers(request: HttpRequest, account_id: UUID) -> HttpResponse:
     return render(request, "web/breakers.html", context)
 
 
-@login_required
-@require_GET
-def start(request: HttpRequest) -> HttpResponse:
-    """Show the list that ticks itself while the demo starts."""
-    accounts = queries.accounts_of(request.user.pk)
-    watched = Follow.objects.filter(account__in=accounts).values("whale").distinct().count()
-    context = {
-        "title": "Start",
-        "feed": queries.feed_line(wall=clock.database_now()),
-        "accounts": accounts,
-        "watched": watched,
-        "decided": Decision.objects.filter(account__in=accounts).count(),
-        "words": WORDS,
-    }
-    return render(request, "web/start.html", context)
-
-
 @require_GET
 def explain(request: HttpRequest, word: str) -> HttpResponse:
     if word not in WORDS:
@@ -231,6 +214,7 @@ def page_about(request: HttpRequest, account: Account, *, title: str) -> dict[st
     return {
         "title": title,
         "account": account,
+        "is_mine": account.owner_id == request.user.pk,
         "accounts": queries.accounts_of(request.user.pk),
         "now": now,
         "feed": queries.feed_line(wall=clock.database_now()),

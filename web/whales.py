@@ -9,8 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts import factors
+from accounts.models import Account
 from markets import clock
-from web.views import account_of, page_of, paged
+from trading import following
+from web.proofs import factor_for
+from web.views import account_of, page_of, paged, user_of
 from whales import follows
 from whales.follows import CannotFollow
 from whales.models import Follow, Whale, WhaleScore
@@ -44,20 +48,38 @@ def whales(request: HttpRequest, account_id: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def change(request: HttpRequest, account_id: UUID) -> HttpResponse:
-    """Follow a wallet by its address, or stop and resume one of the list."""
+    """Follow a wallet by its address, or stop copying one; real money asks for a factor first."""
     account = account_of(request, account_id)
-    by, now = request.user.get_username(), clock.now()
+    by, now = user_of(request), clock.now()
     try:
-        if "wallet" in request.POST:
-            follows.follow(account=account, wallet=request.POST["wallet"], by=by, now=now)
-            messages.success(request, "Followed. Its next trade is decided on.")
-        elif "stop" in request.POST:
-            follows.unfollow(account=account, whale_id=_id(request, "stop"), by=by, now=now)
-        else:
-            follows.resume(account=account, whale_id=_id(request, "resume"), by=by, now=now)
-    except CannotFollow as problem:
+        if "wallet" not in request.POST:
+            whale_id = _id(request, "stop")
+            follows.unfollow(account=account, whale_id=whale_id, by=by.username, now=now)
+            return redirect("whales", account.pk)
+        wallet, proof = request.POST["wallet"], None
+        if not account.is_paper:
+            digests = [following.new_digest(account, wallet)]
+            proof = factors.prove(by, digests=digests, given=request.POST, now=now)
+        following.begin(account=account, wallet=wallet, by=by, now=now, proof=proof)
+        messages.success(request, "Followed. Its next trade is decided on.")
+    except factors.NotProved as why:
+        return _ask(request, account, wallet, str(why))
+    except (CannotFollow, following.CannotLoosen) as problem:
         messages.error(request, str(problem))
     return redirect("whales", account.pk)
+
+
+def _ask(request: HttpRequest, account: Account, wallet: str, why: str) -> HttpResponse:
+    """Show which wallet would be copied with real money, and ask for a factor."""
+    tried = any(request.POST.get(name) for name in ("code", "passkey"))
+    context = page_of(request, account.pk, title="Follow")
+    context |= {
+        "wallet": wallet.strip()[:60],
+        "whale": Whale.objects.filter(address=wallet.strip().lower()[:42]).first(),
+        "problem": why if tried else "",
+        "factor": factor_for(request, account, digest=following.new_digest(account, wallet)),
+    }
+    return render(request, "web/follow_new.html", context)
 
 
 def _id(request: HttpRequest, name: str) -> int:

@@ -1,25 +1,48 @@
 """Whales, their trades and who follows them."""
 
+from typing import Any
+
 from django.contrib import admin
-from unfold.admin import ModelAdmin
+from django.http import HttpRequest
 
 from accounts.admin import ReadOnly
+from accounts.models import Account
 from whales.models import Follow, QuarantinedRow, Signal, Whale, WhaleScore, WhaleTrade
 
 
 @admin.register(Whale)
-class WhaleAdmin(ModelAdmin):
+class WhaleAdmin(ReadOnly):
     list_display = ["address", "name", "own"]
     list_filter = ["own"]
     search_fields = ["address", "name"]
 
 
 @admin.register(Follow)
-class FollowAdmin(ModelAdmin):
+class FollowAdmin(ReadOnly):
+    """Of paper money: made and changed here too, also with figures set by hand (ASSUMED). Follows
+    of real money are changed on their page, which asks for a factor.
+    """
+
     list_display = ["account", "whale", "paused", "copy_exits", "size_factor", "assumed"]
     list_filter = ["paused", "account"]
     list_select_related = ["account", "whale"]
     autocomplete_fields = ["whale"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("whales.add_follow")
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        if isinstance(obj, Follow) and not obj.account.is_paper:
+            return False
+        return request.user.has_perm("whales.change_follow")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["account", "whale", "since"] if obj else []
+
+    def formfield_for_foreignkey(self, db_field: Any, request: Any, **options: Any) -> Any:
+        if db_field.name == "account":
+            options["queryset"] = Account.objects.filter(mode=Account.Mode.PAPER)
+        return super().formfield_for_foreignkey(db_field, request, **options)
 
 
 @admin.register(Signal)

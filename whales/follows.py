@@ -51,19 +51,5 @@ def unfollow(*, account: Account, whale_id: int, by: str, now: datetime) -> bool
     return changed
 
 
-def resume(*, account: Account, whale_id: int, by: str, now: datetime) -> bool:
-    """Copy a wallet again that was followed before."""
-    with transaction.atomic():
-        changed = bool(
-            Follow.objects.filter(account=account, whale_id=whale_id, paused=True).update(
-                paused=False
-            )
-        )
-        if changed:
-            whale = Whale.objects.get(pk=whale_id)
-            _tell(account.pk, f"{by} follows {whale} again.", by=by, now=now)
-    return changed
-
-
 def _tell(account_id: UUID, sentence: str, *, by: str, now: datetime) -> None:
     record(kind="follow_changed", account_id=account_id, sentence=sentence, by=by, at=now)

@@ -59,6 +59,7 @@ class AnswerIn(WithFactor):
     seen = serializers.DecimalField(
         max_digits=14,
         decimal_places=10,
+        min_value=0,
         allow_null=True,
         help_text="the `price_now` that was shown; null where it was null",
     )

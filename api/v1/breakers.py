@@ -1,5 +1,8 @@
 """Breakers: what tripped, and a reset with a reason."""
 
+from typing import Any
+
+from django.db.models import QuerySet
 from django_filters.rest_framework import BooleanFilter
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -7,6 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import Account
 from api.base import OfAccount, Rows, WithFactor, person, proof_for
 from api.problems import Refused
 from markets import clock
@@ -49,6 +53,13 @@ class Breakers(Rows):
     serializer_class = TripOut
     filterset_class = TripFilter
     ordering = ("-at", "-id")
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return the trips of your accounts; a reset is also of whoever may answer for one."""
+        if self.action != "reset" or getattr(self, "swagger_fake_view", False):
+            return super().get_queryset()
+        mine = Account.objects.answerable_by(person(self.request))
+        return BreakerTrip.objects.select_related("account").filter(account__in=mine)
 
     @extend_schema(request=ResetIn, responses=TripOut)
     @action(detail=True, methods=["post"])

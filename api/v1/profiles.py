@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import transaction
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
@@ -56,7 +57,10 @@ class Profile(Idempotent, APIView):
     )
     def patch(self, request: Request, account_id: str) -> Response:
         """Change some limits; with real money, raising any of them asks for a factor."""
-        profile = self._profile(request, account_id)
+        with transaction.atomic():  # two that read the same do not both write
+            return self._changed(request, self._profile(request, account_id, lock=True))
+
+    def _changed(self, request: Request, profile: RiskProfile) -> Response:
         check_unchanged(request, JSONRenderer().render(ProfileOut(profile).data))
         asked = ProfileIn(profile, data=request.data, partial=True)
         asked.is_valid(raise_exception=True)
@@ -73,9 +77,10 @@ class Profile(Idempotent, APIView):
             raise Refused(str(why)) from why
         return _told(profile)
 
-    def _profile(self, request: Request, account_id: str) -> RiskProfile:
-        account = own_account(request, account_id)
-        return RiskProfile.objects.select_related("account").get(account=account)
+    def _profile(self, request: Request, account_id: str, *, lock: bool = False) -> RiskProfile:
+        rows = RiskProfile.objects.select_related("account")
+        rows = rows.select_for_update(of=("self",)) if lock else rows
+        return rows.get(account=own_account(request, account_id))
 
 
 def _told(profile: RiskProfile) -> Response:

@@ -1,5 +1,6 @@
 """Whales, what they trade, and which of them your accounts follow."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -112,7 +113,7 @@ class FollowOut(serializers.ModelSerializer[Follow]):
         read_only_fields = fields
 
 
-class FollowIn(serializers.Serializer[Any]):
+class FollowIn(WithFactor):
     account = serializers.UUIDField()
     wallet = serializers.CharField(max_length=60)
 
@@ -126,7 +127,7 @@ class FollowChange(WithFactor):
         max_digits=6, decimal_places=4, min_value=0, max_value=1, allow_null=True, required=False
     )
     max_trade = serializers.DecimalField(
-        max_digits=14, decimal_places=6, min_value=0, allow_null=True, required=False
+        max_digits=14, decimal_places=6, min_value=Decimal("0.01"), allow_null=True, required=False
     )
     max_price_drift = serializers.DecimalField(
         max_digits=8, decimal_places=6, min_value=0, max_value=1, allow_null=True, required=False
@@ -156,18 +157,18 @@ class Follows(Rows):
 
     @extend_schema(request=FollowIn, responses={201: FollowOut})
     def create(self, request: Request) -> Response:
-        """Follow a wallet from now on. Safe to repeat."""
+        """Follow a wallet from now on; real money asks for a factor. Safe to repeat."""
         asked = FollowIn(data=request.data)
         asked.is_valid(raise_exception=True)
         account = own_account(request, asked.validated_data["account"])
+        wallet, now = asked.validated_data["wallet"], clock.now()
+        digests = [following.new_digest(account, wallet)]
+        proof = proof_for(request, account, digests=digests, now=now)
         try:
-            made = follows.follow(
-                account=account,
-                wallet=asked.validated_data["wallet"],
-                by=person(request).username,
-                now=clock.now(),
+            made = following.begin(
+                account=account, wallet=wallet, by=person(request), now=now, proof=proof
             )
-        except follows.CannotFollow as why:
+        except (follows.CannotFollow, following.CannotLoosen) as why:
             raise Refused(str(why)) from why
         return Response(FollowOut(made).data, status=201)
 

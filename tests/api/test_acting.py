@@ -9,9 +9,13 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.test import override_settings
 from django.utils import timezone
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from accounts.models import Account
+from api.idempotency import KEPT
 from api.models import KeptCall
+from api.tasks import forget_old
+from markets import clock
 from risk.models import BreakerTrip, KillSwitch, RiskProfile
 from tests.api.conftest import App
 from tests.flows.test_concurrency import in_parallel
@@ -114,6 +118,18 @@ def test_a_key_is_for_one_call(world: World, app):
     assert (refused.status_code, refused_again.status_code) == (409, 409)
     assert refused_again["Content-Type"] == "application/problem+json"
     assert Account.objects.filter(owner=world.owner).count() == 2
+
+
+def test_old_answers_and_tokens_are_forgotten(world: World, app):
+    app.keyed("/api/v1/accounts/", {"name": "Old"})
+    KeptCall.objects.update(at=clock.database_now() - KEPT - timedelta(hours=1))
+    app.keyed("/api/v1/accounts/", {"name": "New"})
+    OutstandingToken.objects.update(expires_at=clock.database_now() - timedelta(days=1))
+
+    forget_old()
+
+    assert KeptCall.objects.count() == 1
+    assert not OutstandingToken.objects.exists()
 
 
 def test_a_key_whose_call_died_is_taken_over(world: World, app):
@@ -263,6 +279,15 @@ def test_sign_in_gives_tokens_that_are_used_once(world: World, client):
     assert client.get("/api/v1/me/", headers=bearer).json()["username"] == "ana"
     assert post("revoke/", refresh=again["refresh"]).status_code == 200
     assert post("refresh/", refresh=again["refresh"]).status_code == 401
+    before = post("", **said).json()
+    world.owner.set_password("another-secret-2026")
+    world.owner.save()
+    dead = {"Authorization": f"Bearer {before['access']}"}
+    assert client.get("/api/v1/me/", headers=dead).status_code == 401
+    later = post("refresh/", refresh=before["refresh"]).json()
+    dead = {"Authorization": f"Bearer {later.get('access')}"}
+    assert client.get("/api/v1/me/", headers=dead).status_code == 401
+    said["password"] = "another-secret-2026"
     TOTP.activate(world.owner, SECRET)
     assert post("", **said).json()["code"] == "factor_needed"
     given = format_hotp_value(hotp_value(SECRET, int(timezone.now().timestamp()) // 30))

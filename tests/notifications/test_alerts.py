@@ -148,7 +148,8 @@ def test_the_page_adds_tries_and_removes_channels(world: World, client):
 
 def test_a_device_is_one_channel_however_often_it_asks(world: World, client):
     client.force_login(world.owner)
-    given = {"endpoint": "https://127.0.0.1/push/1", "keys": {"p256dh": "a", "auth": "b"}}
+    keys = {"p256dh": "B" * 87, "auth": "b" * 22}
+    given = {"endpoint": "https://127.0.0.1/push/1", "keys": keys}
 
     def post(body):
         return client.post("/notifications/subscribe/", body, content_type="application/json")
@@ -157,8 +158,21 @@ def test_a_device_is_one_channel_however_often_it_asks(world: World, client):
     with override_settings(NOTIFY_PRIVATE_ADDRESSES=True):
         assert post(given).status_code == 200
         assert post(given).status_code == 200
+        for bad in (
+            given | {"keys": keys | {"p256dh": "zz"}, "endpoint": "https://127.0.0.1/push/2"},
+            given | {"name": "a\u0000b", "endpoint": "https://127.0.0.1/push/3"},
+            given | {"name": "pay\u202eme", "endpoint": "https://127.0.0.1/push/4"},
+        ):
+            assert post(bad).status_code == 409, bad
     assert post({"keys": 1}).status_code == 400
     assert world.owner.channels.count() == 1
+
+
+def test_numbers_that_are_none_see_nothing(world: World, client):
+    client.force_login(world.owner)
+    given = {"event": ["9" * 5000, "-1", "x", "٣"]}
+
+    assert "Seen: 0." in client.post("/notifications/seen/", given, follow=True).content.decode()
 
 
 def test_the_phone_gets_a_manifest_a_worker_and_an_offline_page(client, db):

@@ -16,13 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.test import override_settings
 
 from accounts.models import Account, User
-from notifications import channels, senders
+from notifications import channels, fence, senders
 from notifications.channels import CannotChange
-from notifications.delivery import CUT_OFF, plan_new, step
+from notifications.delivery import CUT_OFF, HANDS_EACH, plan_new, step
 from notifications.models import Channel, Delivery, Event, Quiet
 from notifications.senders import BadAddress, NotDelivered
 from notifications.services import record
 from tests.notifications.receivers import Http, Smtp, free_port, running
+from tests.venues.test_stream import until
 from tests.world import World
 
 NOW = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
@@ -325,6 +326,9 @@ def test_wishes_are_kept_and_what_is_critical_has_one_channel_left(world: World,
         ("webhook", "ftp://host/x"),
         ("webhook", "not an address"),
         ("ntfy", "https://ntfy.sh/x"),
+        ("ntfy", "ntfy://127.0.0.1"),
+        ("webhook", "http://127.0.0.1:99999/"),
+        ("email", "mailto://a@127.0.0.1?to=a@x.org%0d%0aBcc:e@x.org"),
         ("telegram", "tgram://"),
         ("email", "mailto://"),
         ("discord", "ntfy://ntfy.sh/topic"),
@@ -342,6 +346,45 @@ def test_nobody_reaches_the_servers_own_network_through_it(world: World, address
     refused = pytest.raises(BadAddress, match="private network")
     with override_settings(NOTIFY_PRIVATE_ADDRESSES=False), refused:
         add(world.owner, "webhook", address)
+
+
+@pytest.mark.parametrize(
+    ("address", "private"),
+    [
+        ("93.184.216.34", False),
+        ("2606:4700::1111", False),
+        ("::ffff:93.184.216.34", False),
+        ("127.0.0.1", True),
+        ("192.0.0.8", True),
+        ("224.0.0.1", True),
+        ("::1", True),
+        ("::127.0.0.1", True),
+        ("::ffff:10.0.0.1", True),
+        ("2002:7f00:1::", True),
+        ("2001:0:7f00:1::", True),
+        ("64:ff9b::7f00:1", True),
+        ("64:ff9b:1::1", True),
+        ("fec0::1", True),
+        ("fe80::1%eth0", True),
+    ],
+)
+def test_what_counts_as_the_open_internet(address, private):
+    assert fence.is_private(address) is private
+
+
+def test_one_persons_dead_receivers_leave_hands_for_others(world: World, http, monkeypatch):
+    stuck = threading.Event()
+    monkeypatch.setattr(senders, "send", lambda *_: stuck.wait(20))
+    for number in range(HANDS_EACH + 3):
+        add(world.owner, "webhook", f"{http.url}/{number}", name=f"hook {number}")
+    tell(world, "Everybody")
+    monkeypatch.setattr("notifications.delivery.PATIENCE", 0.3)
+    try:
+        step(now=NOW)
+        assert Delivery.objects.filter(state="SENDING").count() == HANDS_EACH
+    finally:
+        stuck.set()
+        until(lambda: not Delivery.objects.filter(state="SENDING").exists())
 
 
 @pytest.mark.parametrize("kind", ["webhook", "ntfy"])

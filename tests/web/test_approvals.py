@@ -1,6 +1,8 @@
 """The approval inbox: what waits is seen by its owner alone, and decided once, as it was shown."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,6 +11,7 @@ from django.urls import reverse
 
 from accounts.models import Account, User
 from markets.models import Feed, Market
+from risk.models import RiskProfile
 from tests.world import World, assert_invariants, trade
 from tests.yes import yes_to
 from trading import approvals
@@ -51,6 +54,35 @@ def url(order: Order) -> str:
 def answer(client, order: Order, **form) -> str:
     form.setdefault("shown", approvals.digest_of(order))
     return client.post(url(order), form, follow=True).content.decode()
+
+
+def test_the_list_keeps_its_cards_and_what_is_new_waits(asking: World, client):
+    first = Order.objects.get()
+    RiskProfile.objects.update(duplicate_seconds=0)
+    asking.copy(asking.signal(trade(at=asking.now + timedelta(minutes=1))))
+    kept = {"kept": str(first.pk)}
+    assert "1 new, show" in client.get(reverse("approvals"), kept).content.decode()
+
+    answer(client, first, decline="1")
+    page = client.get(reverse("approvals"), kept).content.decode()
+
+    assert "DENIED" in page
+    assert page.count("Review</a>") == 0  # nothing took its place
+    assert client.get(reverse("approvals")).content.decode().count("Review</a>") == 1
+    assert client.get(reverse("approvals"), {"kept": "x"}).status_code == 404
+
+
+def test_a_second_persons_page_leads_nowhere_that_he_may_not_go(asking: World, client):
+    order, bo = Order.objects.get(), User.objects.create_user("bo", password="not-a-secret-2026")
+    order.account.approvers.add(bo)
+    client.force_login(bo)
+
+    page = client.get(url(order)).content.decode()
+
+    links = set(re.findall(r'(?:href|action)="(/(?:a|approvals)/[^"#?]*)"', page))
+    assert links
+    for link in links - {url(order)}:
+        assert client.get(link).status_code == 200, link
 
 
 def test_what_waits_is_listed_and_decided_on_its_own_page(asking: World, client):

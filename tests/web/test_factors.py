@@ -212,6 +212,19 @@ def test_a_price_that_left_the_band_asks_again(live, order):
     assert approvals.approve(order_id=order.pk, yes=near, now=now).counted
 
 
+def test_a_yes_that_names_no_price_counts_only_where_there_is_none(live, order):
+    owner, now = live.world.owner, live.now
+    yes = yes_to(order, by=owner, now=now)
+    live.venue.quote(YES, "0.53", "5000")
+    cache.clear()
+
+    blind = approvals.approve(order_id=order.pk, yes=yes, now=now)
+
+    assert "names none that you saw" in blind.sentence
+    order.refresh_from_db()
+    assert order.state == "AWAITING_APPROVAL"
+
+
 def test_several_are_approved_with_one_factor_and_counted(live, order, client):
     TOTP.activate(live.world.owner, SECRET)
     at = reverse("approvals-several")
@@ -265,9 +278,11 @@ def test_a_standing_answer_is_given_with_a_factor_and_then_sends(live, client):
         {"drift": "99"},
         {"approvers": "nobody-here"},
         {"second_above": "10"},
+        {"auto_below": "20", "second_above": "10", "approvers": "bo"},
     ],
 )
 def test_rules_that_cannot_be_are_refused(live, client, form):
+    User.objects.create_user("bo")
     before = Account.objects.get(pk=live.accounts[0].pk)
 
     rules(client, before, **form)

@@ -11,7 +11,7 @@ from accounts.models import User
 from markets import clock
 from tests.api.conftest import App
 from tests.web.test_factors import SECRET, code
-from tests.world import WHALE, World, trade
+from tests.world import OTHER_WHALE, WHALE, World, trade
 from trading.models import Decision
 from trading.preview import preview
 from whales.models import Follow, Whale
@@ -105,6 +105,56 @@ def test_looser_copying_of_real_money_asks_for_a_factor(world: World, client):
     client.post(at("follow", follow), written(drift="3", reviewed="1", code=code()))
     follow.refresh_from_db()
     assert follow.max_price_drift == D("0.03")
+
+
+def test_real_money_follows_nobody_without_a_factor(world: World, client):
+    real = world.open("Real", mode="LIVE", starting_balance=D(0))
+    TOTP.activate(world.owner, SECRET)
+    client.force_login(world.owner)
+    change, app = reverse("whales-change", args=[real.pk]), App().of(world.owner)
+    asked = client.post(change, {"wallet": OTHER_WHALE}).content.decode()
+    wrong = client.post(change, {"wallet": OTHER_WHALE, "code": "000000"}).content.decode()
+    by_app = app.keyed("/api/v1/follows/", {"account": str(real.pk), "wallet": OTHER_WHALE})
+
+    assert "with real money?" in asked
+    assert "This code is wrong" in wrong
+    assert by_app.json()["code"] == "factor_needed"
+    assert not Follow.objects.filter(account=real).exists()
+    client.post(change, {"wallet": OTHER_WHALE, "code": code()})
+    follow = Follow.objects.get(account=real)
+    client.post(change, {"stop": follow.whale_id})  # safer: one step
+    follow.refresh_from_db()
+    assert follow.paused
+    again = app.patch(f"/api/v1/follows/{follow.pk}/", {"paused": False}, format="json")
+    assert again.json()["code"] == "factor_needed"
+
+
+def test_the_admin_changes_follows_of_paper_alone(world: World, client):
+    real = world.open("Real", mode="LIVE", starting_balance=D(0))
+    theirs, paper = world.follow(real), Follow.objects.get(account=world.account)
+    staff = User.objects.create(username="root", is_staff=True, is_superuser=True)
+    client.force_login(staff)
+
+    def post(row: Follow) -> int:
+        form = {"copy_exits": "on", "size_factor": "0.5", "categories": "[]", "assumed": "null"}
+        return client.post(f"/admin/whales/follow/{row.pk}/change/", form).status_code
+
+    assert (post(theirs), post(paper)) == (403, 302)
+    assert client.post(f"/admin/whales/follow/{theirs.pk}/delete/").status_code == 403
+    assert client.get("/admin/mfa/authenticator/add/").status_code == 403
+
+
+def test_what_was_saved_can_be_saved_again(follow, client):
+    given = written(max_trade="50", min_whale_quality="90", drift="1.5", size_factor="0.25")
+    client.post(at("follow", follow), given)
+
+    page = client.get(at("follow", follow))
+    shown = page.context["form"].initial
+    again = {name: shown[name] for name in given if name != "copy_exits"}
+
+    assert again == {name: given[name] for name in again}
+    assert client.post(at("follow", follow), written(**again)).status_code == 302
+    assert client.post(at("follow", follow), written(max_trade="0")).status_code == 422
 
 
 def test_an_app_loosens_with_a_code_alone(world: World, client):

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import Account, User
 from markets.models import Feed
 from tests.world import NOBODY, World, trade
 from trading import equity
@@ -195,3 +195,17 @@ def test_an_address_that_no_database_can_look_for_finds_nothing(world: World, cl
     client.force_login(world.owner)
 
     assert client.get(f"/a/{world.account.pk}/{page}").status_code == 200
+
+
+def test_a_newcomer_opens_a_paper_account(db, client):
+    client.force_login(User.objects.create_user("bo", password="not-a-secret-2026"))
+    assert "Open a paper account" in client.get("/start/").content.decode()
+
+    given = {"name": "Mine", "preset": "conservative", "rehearsal": "on"}
+    client.post("/start/paper/", given)
+    twice = client.post("/start/paper/", given)
+    wrong = client.post("/start/paper/", given | {"name": "B", "preset": "none"})
+
+    made = Account.objects.get(owner__username="bo")
+    assert (made.mode, made.preset, made.rehearsal) == ("PAPER", "conservative", True)
+    assert twice.status_code == wrong.status_code == 422
