@@ -31,10 +31,15 @@ class Now:
     is_book: bool
 
 
-def price_now(outcome: Outcome, side: Side) -> Now:
-    """Return the ask for a purchase and the bid for a sale; a recording has no books to read."""
+def is_recorded() -> bool:
+    """Tell whether prices come from a recording, which has no books to read."""
     feed = clock.current_feed()
-    recorded = feed is not None and feed.kind == Feed.Kind.RECORDING
+    return feed is not None and feed.kind == Feed.Kind.RECORDING
+
+
+def price_now(outcome: Outcome, side: Side, *, recorded: bool | None = None) -> Now:
+    """Return the ask for a purchase and the bid for a sale, or the last price of a recording."""
+    recorded = is_recorded() if recorded is None else recorded
     if recorded or outcome.market.venue != POLYMARKET:
         return Now(price=outcome.last_price, is_book=False)
     key = f"ask.{outcome.token}.{side}"

@@ -67,7 +67,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     context = {
         "title": "Approvals",
         "waiting": waiting,
-        "cards": [(order, _price(order)) for order in cards],
+        "cards": _prices(cards),
         "kept": ",".join(str(order.pk) for order in cards),
         "fresh": sum(order.pk not in shown for order in waiting),
         "sums": _sums(waiting),
@@ -141,10 +141,16 @@ def several(request: HttpRequest) -> HttpResponse:
     return render(request, "web/approvals_several.html", context)
 
 
-def _price(order: Order) -> asks.Now | None:
-    """Return what an order that waits would pay now."""
-    waits = order.state == OrderState.AWAITING_APPROVAL and order.pair_trade is None
-    return asks.price_now(order.outcome, Side(order.side)) if waits else None
+def _prices(orders: list[Order]) -> list[tuple[Order, asks.Now | None]]:
+    """Return what each order that waits would pay now; of the rest, and of pairs, nothing."""
+    recorded = asks.is_recorded()
+
+    def price(order: Order) -> asks.Now | None:
+        waits = order.state == OrderState.AWAITING_APPROVAL and order.pair_trade is None
+        side = Side(order.side)
+        return asks.price_now(order.outcome, side, recorded=recorded) if waits else None
+
+    return [(order, price(order)) for order in orders]
 
 
 def _chosen(request: HttpRequest) -> list[Order]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
+from accounts import streams
 from accounts.models import Account, User
 from web.queries import fingerprint
 
@@ -23,8 +24,11 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
     account = await sync_to_async(_account)(user, request.GET.get("account", ""))
     if account is None:
         return HttpResponse(status=404)
+    place = await sync_to_async(streams.take)(user.pk)
+    if place is None:
+        return HttpResponse("Too many pages are open.", status=429)
     return StreamingHttpResponse(
-        _events(account.pk),
+        _events(account.pk, place),
         content_type="text/event-stream",
         headers={"X-Accel-Buffering": "no"},
     )
@@ -37,7 +41,15 @@ def _account(user: User, text: str) -> Account | None:
         return None
 
 
-async def _events(account_id: UUID) -> AsyncIterator[bytes]:
+async def _events(account_id: UUID, place: str) -> AsyncIterator[bytes]:
+    try:
+        async for each in _changes(account_id):
+            yield each
+    finally:
+        streams.leave(place)
+
+
+async def _changes(account_id: UUID) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     ends, spoke = loop.time() + LONGEST_SECONDS, 0.0
     before = await sync_to_async(fingerprint)(account_id)

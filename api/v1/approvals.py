@@ -47,11 +47,13 @@ class ApprovalOut(OrderOut):
         return digest_of(order)
 
     def get_price_now(self, order: Order) -> str | None:
-        found = asks.price_now(order.outcome, Side(order.side)).price
+        found = asks.price_now(
+            order.outcome, Side(order.side), recorded=self.context["recorded"]
+        ).price
         return None if found is None else str(found)
 
     def get_now(self, order: Order) -> str:
-        return clock.now().isoformat()
+        return str(self.context["now"])
 
 
 class AnswerIn(WithFactor):
@@ -102,6 +104,11 @@ class Approvals(Rows):
         if self.action == "list":
             return rows.filter(pk__in=approvals.waiting_for(user).values("pk"))
         return rows.filter(account__in=Account.objects.answerable_by(user))
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """Add what is the same for every row of an answer."""
+        once = {"now": clock.now().isoformat(), "recorded": asks.is_recorded()}
+        return {**super().get_serializer_context(), **once}
 
     @extend_schema(request=AnswerIn, responses=OutcomeOut)
     @action(detail=True, methods=["post"])

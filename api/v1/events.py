@@ -18,7 +18,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
+from accounts import streams
 from accounts.models import User
+from api import problems
 from api.base import OfAccount, Rows, person
 from notifications.models import Event
 from notifications.services import see
@@ -75,11 +77,14 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
     """Stream events of the caller's accounts, as server-sent events, after `Last-Event-ID`."""
     user = await sync_to_async(_caller)(request)
     if user is None:
-        problem = {"title": "Sign in first", "status": 401, "code": "not_authenticated"}
-        return JsonResponse(problem, status=401, content_type="application/problem+json")
+        return _problem(401, "not_authenticated", "Send a token, or sign in.")
+    place = await sync_to_async(streams.take)(user.pk)
+    if place is None:
+        return _problem(429, "throttled", "Too many streams are open. Close one first.")
     last = request.headers.get("Last-Event-ID", "")
+    after = int(last) if last.isdecimal() and len(last) < 18 else None
     return StreamingHttpResponse(
-        _events(user.pk, int(last) if last.isdecimal() and len(last) < 18 else None),
+        _events(user.pk, after, place),
         content_type="text/event-stream",
         headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"},
     )
@@ -95,7 +100,20 @@ def _caller(request: HttpRequest) -> User | None:
     return found[0] if found and isinstance(found[0], User) else None
 
 
-async def _events(user_id: int, after: int | None) -> AsyncIterator[bytes]:
+def _problem(status: int, code: str, detail: str) -> JsonResponse:
+    told = problems.body(status, code=code, detail=detail)
+    return JsonResponse(told, status=status, content_type=problems.MEDIA_TYPE)
+
+
+async def _events(user_id: int, after: int | None, place: str) -> AsyncIterator[bytes]:
+    try:
+        async for each in _told(user_id, after):
+            yield each
+    finally:
+        streams.leave(place)
+
+
+async def _told(user_id: int, after: int | None) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     ends, spoke = loop.time() + LONGEST_SECONDS, loop.time()
     seen = await sync_to_async(_newest)(user_id) if after is None else after

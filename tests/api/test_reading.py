@@ -1,14 +1,20 @@
 """What an app reads: its own rows alone, in pages, with tags and in one shape of errors."""
 
 import json
+from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
+from django.db import connection
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 
+from accounts import streams
 from accounts.models import Account
 from markets.models import Market
 from notifications.services import record
-from tests.world import WHALE, World
+from risk.models import RiskProfile
+from tests.world import WHALE, World, trade
 from trading.models import Decision, Order, Position
 
 LISTS = (
@@ -134,6 +140,35 @@ def test_raising_a_limit_of_real_money_asks_for_a_factor(world: World, app):
     assert (lower.status_code, rarer.status_code) == (200, 200)
     assert (raised.status_code, without.status_code) == (403, 403)
     assert raised.json()["code"] == "factor_needed"
+
+
+def test_what_waits_costs_as_many_queries_whatever_there_is(world: World, app):
+    Account.objects.update(rehearsal=True)
+    RiskProfile.objects.update(duplicate_seconds=0)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            app.get("/api/v1/approvals/")
+        return len(seen)
+
+    world.copy(world.signal(trade(at=world.now)))
+    one = queries()
+    for number in range(1, 5):
+        world.copy(world.signal(trade(at=world.now + timedelta(minutes=number))))
+
+    assert app.get("/api/v1/approvals/").json()["results"][4]
+    assert queries() == one
+
+
+def test_streams_of_one_person_are_counted(world: World):
+    taken = [streams.take(world.owner.pk) for _ in range(streams.MOST)]
+
+    assert None not in taken
+    assert streams.take(world.owner.pk) is None
+    assert streams.take(world.owner.pk + 1) is not None
+    streams.leave(taken[3])
+    assert streams.take(world.owner.pk) == taken[3]
+    cache.clear()
 
 
 def test_limits_that_contradict_each_other_are_refused_in_words(world: World, app):

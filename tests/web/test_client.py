@@ -73,7 +73,7 @@ def test_it_runs_as_a_program(world: World, server):
 
 
 async def heard(user_id: int, after: int | None, count: int) -> list[dict]:
-    found, stream = [], events._events(user_id, after)
+    found, stream = [], events._told(user_id, after)
     async for chunk in stream:
         text = chunk.decode()
         if "data: " in text:

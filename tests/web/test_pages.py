@@ -15,7 +15,7 @@ from trading import equity
 from trading.models import Decision, Order
 from trading.summary import summary
 from web import queries
-from web.live import _events
+from web.live import _changes
 
 PAGES = ["dashboard", "decisions", "positions", "orders", "ledger", "breakers", "equity-points"]
 
@@ -148,7 +148,7 @@ def test_the_dashboard_asks_the_same_number_of_questions_for_any_history(
 
 def test_the_stream_tells_what_changed(shown: World):
     async def listen() -> bytes:
-        events = _events(shown.account.pk)
+        events = _changes(shown.account.pk)
         first = await anext(events)
         await events.aclose()
         return first
