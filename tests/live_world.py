@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db.models import Sum
 from django.test import override_settings
 
@@ -217,6 +218,7 @@ def live_world(
     now: datetime, *, rules: Rules | None = None, faults: Sequence[Rule] = ()
 ) -> Iterator[LiveWorld]:
     """Serve a sandbox exchange and open one live account on it."""
+    cache.clear()  # books that another test's market had a moment ago
     venue = PolymarketWorld(rules=rules or Rules())
     calls = Calls(venue.clock)
     app = calls.noting(

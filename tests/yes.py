@@ -4,20 +4,23 @@ from datetime import datetime
 
 from accounts.factors import Proof
 from accounts.models import User
-from trading import approvals, closing, pair_approvals
+from trading import approvals, asks, closing, pair_approvals
 from trading.consent import Yes
 from trading.models import Order, PairTrade, Position
+from venues.types import Side
 
 
 def yes_to(asked, *, by: User, now: datetime, **rest) -> Yes:
     """Return a yes to an order (or its id) or to a pair trade, as it stands."""
+    seen = None
     if isinstance(asked, PairTrade):
         digest = pair_approvals.digest_of(asked)
     else:
         order = asked if isinstance(asked, Order) else Order.objects.get(pk=asked)
         digest = approvals.digest_of(order)
+        seen = asks.price_now(order.outcome, Side(order.side)).price
     proof = proof_of(rest.get("digest", digest), by=by, now=now)
-    return Yes(**{"by": by, "digest": digest, "proof": proof} | rest)
+    return Yes(**{"by": by, "digest": digest, "seen": seen, "proof": proof} | rest)
 
 
 def proof_of(digest: str, *, by: User, now: datetime) -> Proof:
