@@ -19,7 +19,7 @@ from allauth.mfa.webauthn.internal.auth import get_credentials, get_server
 from django.core.cache import cache
 from fido2.webauthn import AuthenticationResponse, UserVerificationRequirement
 
-from accounts.models import User
+from accounts.models import Account, User
 
 FRESH = timedelta(minutes=2)  # from the proof to the act
 CODE_SECONDS = 120  # a code is remembered longer than it is accepted
@@ -58,6 +58,15 @@ class Proof:
         return (
             self.user_id == user.pk and digest in self.digests and self.at <= now < self.at + FRESH
         )
+
+
+def unproved(account: Account, *, by: User, digest: str, proof: Proof | None, now: datetime) -> str:
+    """Return why an act on this account may not be done by a person; paper money asks nothing."""
+    if account.is_paper:
+        return ""
+    if proof is not None and proof.covers(user=by, digest=digest, now=now):
+        return ""
+    return required(by)
 
 
 def ways(user: User) -> frozenset[str]:

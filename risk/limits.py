@@ -10,7 +10,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts.factors import Proof, required
+from accounts.factors import Proof, unproved
 from accounts.models import User
 from notifications.services import record
 from risk.domain.presets import Limits
@@ -81,10 +81,10 @@ def change(
         row = RiskProfile.objects.select_for_update(of=("self",)).get(pk=profile.pk)
         new = changed(row, wanted)
         more = raised(row, new)
-        if more and not row.account.is_paper:
-            digest = digest_of(row, new)
-            if proof is None or not proof.covers(user=by, digest=digest, now=now):
-                raise CannotRaise(required(by))
+        digest = digest_of(row, new)
+        why = more and unproved(row.account, by=by, digest=digest, proof=proof, now=now)
+        if why:
+            raise CannotRaise(why)
         for name, value in new.items():
             setattr(row, name, value)
         _check(row)

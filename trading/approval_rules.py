@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from accounts.factors import Proof, required
+from accounts.factors import Proof, unproved
 from accounts.models import Account, User
 from notifications.services import record
 from venues.words import dollars, price
@@ -75,8 +75,9 @@ def change(
         row = Account.objects.select_for_update().get(pk=account.pk)
         raised = rules.auto_below > row.auto_below
         more = loosened(rules_of(row), rules)
-        if more and not row.is_paper and not _proved(rules.digest(row), by, proof, now=now):
-            raise CannotChange(required(by))
+        why = more and unproved(row, by=by, digest=rules.digest(row), proof=proof, now=now)
+        if why:
+            raise CannotChange(why)
         row.auto_below, row.second_above = rules.auto_below, rules.second_above
         row.drift_band = rules.drift_band
         if raised:  # whoever says less has not said yes to what stays
@@ -94,10 +95,6 @@ def change(
             at=now,
         )
     return more
-
-
-def _proved(digest: str, by: User, proof: Proof | None, *, now: datetime) -> bool:
-    return proof is not None and proof.covers(user=by, digest=digest, now=now)
 
 
 def _people(account: Account, names: Sequence[str]) -> list[User]:

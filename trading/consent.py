@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from accounts.factors import Proof, required
+from accounts.factors import Proof, unproved
 from accounts.models import Account, User
 from notifications.services import record
 from trading import orders
@@ -34,11 +34,9 @@ def refused(account: Account, yes: Yes, *, now: datetime) -> str:
     """Return why this person's yes does not count for this account, or an empty string."""
     if not Account.objects.answerable_by(yes.by).filter(pk=account.pk).exists():
         return "You may not answer for this account."
-    if account.is_paper or yes.standing:
+    if yes.standing:
         return ""
-    if yes.proof is not None and yes.proof.covers(user=yes.by, digest=yes.digest, now=now):
-        return ""
-    return required(yes.by)
+    return unproved(account, by=yes.by, digest=yes.digest, proof=yes.proof, now=now)
 
 
 def needs_second(order: Order, yes: Yes, *, cost: Decimal, now: datetime) -> str:

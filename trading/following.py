@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.factors import Proof, required
+from accounts.factors import Proof, unproved
 from accounts.models import Account, User
 from notifications.services import record
 from risk.models import RiskProfile
@@ -43,10 +43,10 @@ def begin(
 
     Raises CannotFollow, CannotLoosen.
     """
-    if not account.is_paper:
-        digest = new_digest(account, wallet)
-        if proof is None or not proof.covers(user=by, digest=digest, now=now):
-            raise CannotLoosen(required(by))
+    digest = new_digest(account, wallet)
+    why = unproved(account, by=by, digest=digest, proof=proof, now=now)
+    if why:
+        raise CannotLoosen(why)
     return follows.follow(account=account, wallet=wallet, by=by.username, now=now)
 
 
@@ -106,10 +106,10 @@ def change(
         row = Follow.objects.select_for_update(of=("self",)).get(pk=follow.pk)
         new = changed(row, wanted)
         more = loosened(row, new)
-        if more and not row.account.is_paper:
-            digest = digest_of(row, new)
-            if proof is None or not proof.covers(user=by, digest=digest, now=now):
-                raise CannotLoosen(required(by))
+        digest = digest_of(row, new)
+        why = more and unproved(row.account, by=by, digest=digest, proof=proof, now=now)
+        if why:
+            raise CannotLoosen(why)
         for name, value in new.items():
             setattr(row, name, value)
         if new:

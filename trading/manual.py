@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from accounts.factors import Proof, required
+from accounts.factors import Proof, unproved
 from accounts.models import Account, User
 from notifications.services import record
 from trading import orders, pair_trades, pair_views
@@ -89,11 +89,7 @@ def _refused(
         return "Say what you saw at the venue: it is kept with the order."
     if shown != digest_of(order):
         return "It has changed since you were shown it. Nothing was decided; look again."
-    if account.is_paper:
-        return ""
-    if proof is not None and proof.covers(user=by, digest=shown, now=now):
-        return ""
-    return required(by)
+    return unproved(account, by=by, digest=shown, proof=proof, now=now)
 
 
 def pair_digest(trade: PairTrade) -> str:
@@ -116,9 +112,9 @@ def take_over(
         if not note:
             return "Say what you saw at both venues: it is kept with the trade."
         digest = pair_digest(trade)
-        proved = proof is not None and proof.covers(user=by, digest=digest, now=now)
-        if not trade.account.is_paper and not proved:
-            return required(by)
+        why = unproved(trade.account, by=by, digest=digest, proof=proof, now=now)
+        if why:
+            return why
         doubtful = trade.orders.filter(state__in=[*DOUBTFUL])
         if trade.state != PairState.MANUAL or doubtful.exists():
             return "It is not for a person to decide now: look at its orders."

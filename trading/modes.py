@@ -6,7 +6,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
-from accounts.factors import Proof, required
+from accounts.factors import Proof, unproved
 from accounts.models import Account, User
 from notifications.services import record
 from risk.models import KillSwitch
@@ -79,7 +79,6 @@ def start(*, account: Account, by: User, now: datetime, proof: Proof | None = No
 
 
 def _check(account: Account, by: User, digest: str, proof: Proof | None, *, now: datetime) -> None:
-    if account.is_paper:
-        return
-    if proof is None or not proof.covers(user=by, digest=digest, now=now):
-        raise CannotChange(required(by))
+    why = unproved(account, by=by, digest=digest, proof=proof, now=now)
+    if why:
+        raise CannotChange(why)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.factors import Proof, required
+from accounts.factors import Proof, unproved
 from accounts.models import Account, User
 from notifications.services import record
 from risk.models import PairProfile, RiskProfile
@@ -97,10 +97,11 @@ def change(
         limits = RiskProfile.objects.select_for_update().get(account=account)
         before = _before(bounds, limits, wanted)
         new = {name: wanted[name] for name in before if _differs(before[name], wanted[name])}
-        if not account.is_paper and any(_loosens(name, before[name], new[name]) for name in new):
-            digest = digest_of(account, wanted)
-            if proof is None or not proof.covers(user=by, digest=digest, now=now):
-                raise CannotLoosen(required(by))
+        looser = any(_loosens(name, before[name], new[name]) for name in new)
+        digest = digest_of(account, wanted)
+        why = looser and unproved(account, by=by, digest=digest, proof=proof, now=now)
+        if why:
+            raise CannotLoosen(why)
         for row, mine in ((bounds, set(new) - set(LIMITS)), (limits, set(new) & set(LIMITS))):
             for name in mine:
                 setattr(row, name, new[name])
