@@ -97,9 +97,9 @@ def change(
         limits = RiskProfile.objects.select_for_update().get(account=account)
         before = _before(bounds, limits, wanted)
         new = {name: wanted[name] for name in before if _differs(before[name], wanted[name])}
-        looser = any(_loosens(name, before[name], new[name]) for name in new)
+        more = [name for name in new if _loosens(name, before[name], new[name])]
         digest = digest_of(account, wanted)
-        why = looser and unproved(account, by=by, digest=digest, proof=proof, now=now)
+        why = more and unproved(account, by=by, digest=digest, proof=proof, now=now)
         if why:
             raise CannotLoosen(why)
         for row, mine in ((bounds, set(new) - set(LIMITS)), (limits, set(new) & set(LIMITS))):
@@ -107,7 +107,6 @@ def change(
                 setattr(row, name, new[name])
             if mine:
                 row.save(update_fields=sorted(mine))
-        more = [name for name in new if _loosens(name, before[name], new[name])]
         if new:
             _tell(account, before, new, more, by=by, now=now)
     return more
