@@ -7,6 +7,7 @@ counts once; for some seconds more its second tap does too. https://www.w3.org/T
 import hashlib
 import json
 import secrets
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,7 +26,7 @@ FRESH = timedelta(minutes=2)  # from the proof to the act
 CODE_SECONDS = 120  # a code is remembered longer than it is accepted
 TAP_SECONDS = 10  # the second tap of one answer sees what came of the first
 TRIES, TRIES_SECONDS = 10, 300
-NONCE, SPENT, TAP = "factor.nonce", "factor.spent", "factor.tap"
+NONCE, SPENT = "factor.nonce", "factor.spent"
 NONCE_SECONDS = 3600  # that a page, or an app, may wait with a passkey's challenge
 
 NONE_YET = (
@@ -85,9 +86,11 @@ def passkey_options(user: User, *, digest: str) -> dict[str, Any]:
     """Return what a browser or an app needs to ask for a passkey; the same until it was used."""
     key = f"{NONCE}.{user.pk}.{digest}"
     nonce = cache.get(key)
-    if nonce is None or cache.get(f"{SPENT}.{nonce}"):
-        nonce = secrets.token_hex(32)
-        cache.set(key, nonce, timeout=NONCE_SECONDS)
+    if nonce is not None and cache.get(f"{SPENT}.{nonce}"):
+        cache.delete(key)
+    cache.add(key, secrets.token_hex(32), timeout=NONCE_SECONDS)
+    cache.touch(key, timeout=NONCE_SECONDS)
+    nonce = cache.get(key)
     options, _ = _ceremony(user, digest=digest, nonce=nonce)
     return dict(options)
 
@@ -133,16 +136,18 @@ def _check_code(user: User, code: str, *, digest: str) -> None:
     key = TOTP(row)._get_used_cache_key(code)
     if not cache.add(key, digest, timeout=CODE_SECONDS) and cache.get(key) != digest:
         raise NotProved("This code was used for something else. Nothing was done; take the next.")
-    _spend(f"{user.pk}.{code}")
+    _spend(key)  # made of the code as it is compared, however it was written
     row.record_usage()
 
 
 def _spend(name: str) -> None:
     """Let what was proved count once, and its second tap. Raises NotProved."""
-    if cache.add(f"{SPENT}.{name}", True, timeout=NONCE_SECONDS):
-        cache.set(f"{TAP}.{name}", True, timeout=TAP_SECONDS)
-    elif not cache.get(f"{TAP}.{name}"):
-        raise NotProved("This was used already. Nothing was done; load the page and prove again.")
+    key, now = f"{SPENT}.{name}", time.time()
+    if cache.add(key, now, timeout=NONCE_SECONDS):
+        return
+    first = cache.get(key)
+    if first is None or now - first >= TAP_SECONDS:
+        raise NotProved("This was used already. Look what came of it, then load the page again.")
 
 
 def _check_passkey(user: User, answer: Any, *, digest: str) -> None:
@@ -156,8 +161,8 @@ def _check_passkey(user: User, answer: Any, *, digest: str) -> None:
             json.loads(answer) if isinstance(answer, str) else answer
         )
         get_server().authenticate_complete(state, get_credentials(user), said)
-    except (ValueError, TypeError, KeyError, AttributeError) as why:
-        raise NotProved("The passkey did not fit this page. Nothing was done.") from why
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as why:
+        raise NotProved("This passkey does not fit this page, or was used. Load it again.") from why
     _spend(nonce)
 
 

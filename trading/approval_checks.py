@@ -68,8 +68,9 @@ def cut(order: Order, most: Decimal | None) -> str:
 def made_smaller(order: Order, fits: Intent) -> str:
     """Let a waiting order be what fits now, and ask again; returns what to say."""
     shown = order.worst_cost
+    order.limit_price = fits.limit_price
     order.shares, order.worst_cost = fits.shares, fits.worst_cost
-    order.save(update_fields=["shares", "worst_cost"])
+    order.save(update_fields=["limit_price", "shares", "worst_cost"])
     return (
         f"You were shown {dollars(shown)}, and now {dollars(fits.worst_cost)} fits your limits. "
         "Nothing was sent. Read the new figures, approve again."
@@ -108,6 +109,18 @@ def asked_again(
     answer = decide_entries(chance, [fresh], now=now)[0]
     if answer.intent is None:
         return answer.sentence, ZERO, None
-    if answer.intent.worst_cost < order.worst_cost:
-        return "", ZERO, answer.intent
-    return "", answer.intent.immediate_cost, None
+    return "", answer.intent.immediate_cost, _fitting(order, answer.intent)
+
+
+def _fitting(order: Order, now: Intent) -> Intent | None:
+    """Return the order with no more shares, and no higher limit, than fit now; None as it is."""
+    limit, shares = min(order.limit_price, now.limit_price), min(order.shares, now.shares)
+    if (limit, shares) == (order.limit_price, order.shares):
+        return None
+    cost = worst_cost(limit=limit, shares=shares, fee_rate=order.fee_rate)
+    return replace(now, limit_price=limit, shares=shares, worst_cost=cost)
+
+
+def is_near(order: Order, fits: Intent) -> bool:
+    """Tell whether what fits is within the yes that was given: the same limit, hardly less."""
+    return fits.limit_price == order.limit_price and fits.worst_cost >= NEAR * order.worst_cost

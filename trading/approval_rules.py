@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,6 +11,7 @@ from django.db import transaction
 from accounts.factors import Proof, unproved
 from accounts.models import Account, User
 from notifications.services import record
+from venues.money import ZERO
 from venues.words import dollars, price
 
 
@@ -73,8 +74,11 @@ def change(
         )
     with transaction.atomic():
         row = Account.objects.select_for_update().get(pk=account.pk)
-        raised = rules.auto_below > row.auto_below
-        more = loosened(rules_of(row), rules)
+        # A standing yes of somebody who is gone counts no more: it is given anew, or not at all.
+        old, is_gone = rules_of(row), row.auto_by is not None and not row.auto_by.is_active
+        old = replace(old, auto_below=ZERO) if is_gone else old
+        raised = rules.auto_below > old.auto_below
+        more = loosened(old, rules)
         why = more and unproved(row, by=by, digest=rules.digest(row), proof=proof, now=now)
         if why:
             raise CannotChange(why)

@@ -92,11 +92,10 @@ def approve(
             order.save(update_fields=["shares", "worst_cost"])
             return Outcome(counted=False, sentence=why)
         stale, immediate_cost, fits = approval_checks.asked_again(order, price, now=now)
-        if fits is not None and fits.worst_cost < approval_checks.NEAR * order.worst_cost:
+        if fits is not None and not approval_checks.is_near(order, fits):
             return Outcome(counted=False, sentence=approval_checks.made_smaller(order, fits))
         if fits is not None:  # a little less than what was said yes to
             order.shares, order.worst_cost = fits.shares, fits.worst_cost
-            immediate_cost = fits.immediate_cost
         if stale:
             orders.move(
                 order, OrderState.DENIED, sentence=stale, reason=stale, by=yes.by.username, now=now

@@ -57,12 +57,7 @@ def close_position(
         made = order_of(position, key)
         if Order.objects.filter(pk=made).exists():
             return made
-        count, limit = offer_of(position, exit_price=exit_price)
-        if yes.digest != digest_of(position, count, limit):
-            raise CannotClose(
-                f"What you saw is not what would be sold any more: now {shares(count)} at "
-                f"{price(limit)} or better. Nothing was sent. Look again."
-            )
+        count, limit = check_offer(position, yes.digest, exit_price=exit_price)
         why = consent.refused(position.account, yes, now=now)
         if why:
             raise CannotClose(why)
@@ -71,13 +66,26 @@ def close_position(
     return made
 
 
+def check_offer(
+    position: Position, shown: str, *, exit_price: Decimal | None
+) -> tuple[Decimal, Decimal]:
+    """Return what would be sold now, if it has the digest that was shown. Raises CannotClose."""
+    count, limit = offer_of(position, exit_price=exit_price)
+    if shown != digest_of(position, count, limit):
+        raise CannotClose(
+            f"What you saw is not what would be sold any more: now {shares(count)} at "
+            f"{price(limit)} or better."
+        )
+    return count, limit
+
+
 def order_of(position: Position, key: str) -> UUID:
     """Return the id that the sale of this position under this key has, or would have."""
     return order_id(account_id=position.account_id, source=_source(position, key))
 
 
 def _source(position: Position, key: str) -> str:
-    return f"close:{position.pk}:{key}"
+    return f"close:{hashlib.sha256(f'{position.pk}:{key}'.encode()).hexdigest()}"
 
 
 def digest_of(position: Position, count: Decimal, limit: Decimal) -> str:

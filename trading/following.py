@@ -32,8 +32,8 @@ class CannotLoosen(Exception):
 
 
 def new_digest(account: Account, wallet: str) -> str:
-    """Return what names that an account begins, or goes on, to copy a wallet."""
-    return hashlib.sha256(f"follow|{account.pk}|{wallet.strip().lower()}".encode()).hexdigest()
+    """Return what names that an account begins, or goes on, to copy a wallet, by its address."""
+    return hashlib.sha256(f"follow|{account.pk}|{wallet}".encode()).hexdigest()
 
 
 def begin(
@@ -43,7 +43,7 @@ def begin(
 
     Raises CannotFollow, CannotLoosen.
     """
-    digest = new_digest(account, wallet)
+    digest = new_digest(account, follows.read_wallet(wallet))
     why = unproved(account, by=by, digest=digest, proof=proof, now=now)
     if why:
         raise CannotLoosen(why)

@@ -65,13 +65,20 @@ def start_digest(account: Account) -> str:
     return row.digest if row else ""
 
 
-def start(*, account: Account, by: User, now: datetime, proof: Proof | None = None) -> str:
-    """Lift an account's own stop; returns what happened. Raises CannotChange; safe to repeat."""
+def start(
+    *, account: Account, by: User, now: datetime, shown: str, proof: Proof | None = None
+) -> str:
+    """Lift an account's own stop, the one that was `shown`; returns what happened.
+
+    Raises CannotChange; safe to repeat.
+    """
     if account.archived_at is not None:
         raise CannotChange("This account is kept to read; a fresh one took its place.")
     digest, scope = start_digest(account), KillSwitch.Scope.ACCOUNT
     if not digest:
         return "It was not stopped."
+    if digest != shown:
+        raise CannotChange("What stops it now is not what you were shown. Look again.")
     _check(account, by, digest, proof, now=now)
     if start_again(scope=scope, key=str(account.pk), by=by.username, now=now, shown=digest):
         return "Buying is allowed again."

@@ -53,6 +53,7 @@ def close(request: HttpRequest, account_id: UUID, position_id: UUID) -> HttpResp
         "position": position,
         "held": queries.held(position, now=context["now"]),
         "offer": offer,
+        "limit_cents": offer[1] * 100 if offer else None,
         "digest": closing.digest_of(position, *offer) if offer else "",
         "factor": factor,
         "problem": problem,
@@ -69,6 +70,8 @@ def _closed(request: HttpRequest, position: Position, price: Decimal | None) -> 
     key, shown = f"page:{request.POST.get('key', '')[:64]}", request.POST.get("shown", "")
     made = closing.order_of(position, key)
     if not Order.objects.filter(pk=made).exists():  # a second tap sees what came of the first
+        # Before the factor is spent: what moved meanwhile costs nobody his code.
+        closing.check_offer(position, shown, exit_price=price)
         proof = None
         if not position.account.is_paper:
             proof = factors.prove(user, digests=[shown], given=request.POST, now=now)
@@ -102,7 +105,8 @@ def reset(request: HttpRequest, account_id: UUID, kind: str) -> HttpResponse:
         trip for trip in queries.open_trips(account, now=context["now"]) if trip.kind == found.value
     ]
     digest = reset_digest(account.pk, found, trips)
-    problem = unproved(request, account, digest) if request.method == "POST" and why else ""
+    shown = request.POST.get("shown", "")
+    problem = unproved(request, account, shown) if request.method == "POST" and why else ""
     if request.method == "POST" and why and not problem:
         try:
             reset_breaker(
@@ -111,7 +115,7 @@ def reset(request: HttpRequest, account_id: UUID, kind: str) -> HttpResponse:
                 by=request.user.get_username(),
                 why=why,
                 now=clock.now(),
-                shown=digest,
+                shown=shown,
             )
             messages.success(request, f"The {kind} breaker is reset. Buying goes on.")
         except NothingToReset as nothing:
@@ -122,6 +126,7 @@ def reset(request: HttpRequest, account_id: UUID, kind: str) -> HttpResponse:
         "trips": trips,
         "problem": problem or ("Say why: it is kept with the reset." if request.POST else ""),
         "why": why,
+        "digest": digest,
         "factor": factor_for(request, account, digest=digest),
     }
     return render(request, "web/reset.html", context)

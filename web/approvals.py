@@ -94,12 +94,16 @@ def review(request: HttpRequest, order_id: UUID) -> HttpResponse:
         )
         return redirect("approval", order.pk)
     now, digest = clock.now(), approvals.digest_of(order)
+    now_costs = asks.price_now(order.outcome, Side(order.side))
+    # What the page said when it was opened is what a yes is held to.
+    first = _first_seen(request) if "seen" in request.GET else now_costs.price
     waits = order.state == OrderState.AWAITING_APPROVAL and now < order.expires_at
     context = page_about(request, order.account, title="Approve")
     context |= {
         "order": order,
         "waits": waits,
-        "price": asks.price_now(order.outcome, Side(order.side)),
+        "price": now_costs,
+        "first_seen": first,
         "answer": Approval.objects.select_related("by", "first").filter(order=order).first(),
         "digest": digest,
         "factor": factor_for(request, order.account, digest=digest) if waits else None,
@@ -133,7 +137,7 @@ def several(request: HttpRequest) -> HttpResponse:
             for order in chosen
         ],
         "sums": _sums(chosen),
-        "factor": factor_for(request, real[0].account, digest=factors.digest_of_all(digests))
+        "factor": factor_for(request, real[0].account, digest=factors.digest_of_set(digests))
         if real
         else None,
         "now": clock.now(),
@@ -253,6 +257,13 @@ def _answer(request: HttpRequest, order: Order, *, now: datetime) -> Outcome:
     return approvals.approve_and_send(
         order_id=order.pk, yes=yes, now=now, most=None if most is None else most.quantize(CENT)
     )
+
+
+def _first_seen(request: HttpRequest) -> Decimal | None:
+    try:
+        return _amount(request.GET.get("seen", ""))
+    except NoAmount:
+        return None
 
 
 class NoAmount(Exception):

@@ -44,6 +44,7 @@ def _account(user: User, text: str) -> Account | None:
 async def _events(account_id: UUID, place: str) -> AsyncIterator[bytes]:
     try:
         async for each in _changes(account_id):
+            streams.keep(place)
             yield each
     finally:
         streams.leave(place)

@@ -72,11 +72,12 @@ def _stop(request: HttpRequest, account: Account) -> None:
 def start(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Lift the account's own stop; real money asks for a factor."""
     account, user, now, proof = account_of(request, account_id), user_of(request), clock.now(), None
+    shown = request.POST.get("shown", "")
     try:
         if not account.is_paper:
-            digests = [modes.start_digest(account) or "nothing"]
-            proof = factors.prove(user, digests=digests, given=request.POST, now=now)
-        messages.success(request, modes.start(account=account, by=user, now=now, proof=proof))
+            proof = factors.prove(user, digests=[shown], given=request.POST, now=now)
+        said = modes.start(account=account, by=user, now=now, shown=shown, proof=proof)
+        messages.success(request, said)
     except (factors.NotProved, modes.CannotChange) as why:
         messages.error(request, str(why))
     return redirect("stop", account.pk)

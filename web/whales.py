@@ -56,7 +56,7 @@ def change(request: HttpRequest, account_id: UUID) -> HttpResponse:
             whale_id = _id(request, "stop")
             follows.unfollow(account=account, whale_id=whale_id, by=by.username, now=now)
             return redirect("whales", account.pk)
-        wallet, proof = request.POST["wallet"], None
+        wallet, proof = follows.read_wallet(request.POST["wallet"]), None
         if not account.is_paper:
             digests = [following.new_digest(account, wallet)]
             proof = factors.prove(by, digests=digests, given=request.POST, now=now)
@@ -74,8 +74,8 @@ def _ask(request: HttpRequest, account: Account, wallet: str, why: str) -> HttpR
     tried = any(request.POST.get(name) for name in ("code", "passkey"))
     context = page_of(request, account.pk, title="Follow")
     context |= {
-        "wallet": wallet.strip()[:60],
-        "whale": Whale.objects.filter(address=wallet.strip().lower()[:42]).first(),
+        "wallet": wallet,
+        "whale": Whale.objects.filter(address=wallet).first(),
         "problem": why if tried else "",
         "factor": factor_for(request, account, digest=following.new_digest(account, wallet)),
     }

@@ -16,14 +16,19 @@ class CannotFollow(Exception):
     """A wallet that cannot be followed; the text says why."""
 
 
-def follow(*, account: Account, wallet: str, by: str, now: datetime) -> Follow:
-    """Follow a wallet from now on. Safe to repeat. Raises CannotFollow."""
+def read_wallet(text: str) -> str:
+    """Return an address as it is stored. Raises CannotFollow."""
     try:
-        found = address(wallet.strip())
+        return address(text.strip())
     except BadMessage:
         raise CannotFollow(
             "A wallet is an address like 0x and 40 hexadecimal digits, from a profile page."
         ) from None
+
+
+def follow(*, account: Account, wallet: str, by: str, now: datetime) -> Follow:
+    """Follow a wallet from now on. Safe to repeat. Raises CannotFollow."""
+    found = read_wallet(wallet)
     whale, _ = Whale.objects.get_or_create(address=found)
     if whale.own:
         raise CannotFollow("This wallet trades from this server: following it would be a loop.")

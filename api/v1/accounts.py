@@ -58,13 +58,17 @@ class StopIn(serializers.Serializer[Any]):
 
 
 class StartIn(WithFactor):
-    """Nothing but the factor."""
+    """The stop as it was read, and the factor."""
+
+    digest = serializers.CharField(
+        max_length=64, required=False, help_text="of `stops/`: lift this one and no other"
+    )
 
 
 class StopOut(serializers.ModelSerializer[KillSwitch]):
     class Meta:
         model = KillSwitch
-        fields = ("scope", "key", "level", "by", "why", "at")
+        fields = ("scope", "key", "level", "by", "why", "at", "digest")
         read_only_fields = fields
 
 
@@ -163,11 +167,13 @@ class Accounts(Rows):
         account = own_account(request, pk)
         asked = StartIn(data=request.data)
         asked.is_valid(raise_exception=True)
-        digest = modes.start_digest(account)
+        digest = asked.validated_data.get("digest") or modes.start_digest(account)
         now = clock.now()
         proof = proof_for(request, account, digests=[digest], now=now) if digest else None
         try:
-            said = modes.start(account=account, by=person(request), now=now, proof=proof)
+            said = modes.start(
+                account=account, by=person(request), now=now, shown=digest, proof=proof
+            )
         except modes.CannotChange as why:
             raise Refused(str(why)) from why
         return Response({"sentence": said})

@@ -108,6 +108,7 @@ def _problem(status: int, code: str, detail: str) -> JsonResponse:
 async def _events(user_id: int, after: int | None, place: str) -> AsyncIterator[bytes]:
     try:
         async for each in _told(user_id, after):
+            streams.keep(place)
             yield each
     finally:
         streams.leave(place)

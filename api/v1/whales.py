@@ -161,7 +161,10 @@ class Follows(Rows):
         asked = FollowIn(data=request.data)
         asked.is_valid(raise_exception=True)
         account = own_account(request, asked.validated_data["account"])
-        wallet, now = asked.validated_data["wallet"], clock.now()
+        try:
+            wallet, now = follows.read_wallet(asked.validated_data["wallet"]), clock.now()
+        except follows.CannotFollow as why:
+            raise Refused(str(why)) from why
         digests = [following.new_digest(account, wallet)]
         proof = proof_for(request, account, digests=digests, now=now)
         try:

@@ -150,7 +150,7 @@ def test_a_position_is_closed_and_bad_prices_are_refused(world: World, app):
     for least in ("0", "1.5", "-1", "NaN", "x"):
         assert app.keyed(at, {"least": least}).status_code in (400, 409), least
     assert not Order.objects.filter(side="SELL").exists()
-    done = app.keyed(at, {"least": "0.5", "why": "enough"}).json()
+    done = app.keyed(at, {"least": "0.5", "why": "enough"}, key="k" * 100).json()
 
     assert (done["side"], done["state"]) == ("SELL", "LIVE")
     assert "being sold" in app.keyed(at, {}).json()["detail"]

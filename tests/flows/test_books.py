@@ -17,6 +17,7 @@ from tests.yes import yes_to, yes_to_sale
 from trading import approvals, orders, sending, settlement
 from trading.closing import CannotClose, close_position
 from trading.consent import Yes
+from trading.domain.entries import worst_cost
 from trading.domain.order_state import OrderState
 from trading.models import Entry, Order, Position
 from trading.summary import as_json, summary
@@ -368,6 +369,29 @@ def test_an_order_that_fits_nearly_as_much_is_sent_for_less(rehearsal: World):
     assert said.counted
     assert order.worst_cost <= shown - 1
     assert f"at most ${order.worst_cost:.2f}" in said.sentence
+    assert_invariants()
+
+
+def test_a_tighter_limit_is_asked_anew_and_never_buys_more(rehearsal: World):
+    (waiting,) = rehearsal.copy(rehearsal.signal(trade(at=rehearsal.now)))
+    before = Order.objects.get()
+    RiskProfile.objects.update(
+        max_price_drift=Decimal("0.005"), max_position_size=before.worst_cost - Decimal("0.5")
+    )
+    soon = rehearsal.now + timedelta(minutes=1)
+    yes = yes_to(waiting, by=rehearsal.owner, now=soon)
+
+    said = approvals.approve(order_id=waiting, yes=yes, now=soon)
+
+    order = Order.objects.get()
+    assert not said.counted
+    assert order.state == "AWAITING_APPROVAL"
+    assert order.limit_price < before.limit_price
+    assert order.shares <= before.shares
+    assert order.worst_cost <= before.worst_cost
+    assert order.worst_cost == worst_cost(
+        limit=order.limit_price, shares=order.shares, fee_rate=order.fee_rate
+    )
     assert_invariants()
 
 

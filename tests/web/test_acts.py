@@ -33,28 +33,41 @@ def page(client, world, name, *ids, **form):
 def test_a_position_is_closed_once_at_what_the_page_said(held: World, client):
     position = Position.objects.get()
     shown = page(client, held, "close", position.pk).content.decode()
-    form = dict(re.findall(r'name="(key|shown)" value="([^"]+)"', shown))
+    form = form_of(shown)
     assert "Sells" in shown
 
-    first = page(client, held, "close", position.pk, **form, least="")
-    second = page(client, held, "close", position.pk, **form, least="")
+    first = page(client, held, "close", position.pk, **form)
+    second = page(client, held, "close", position.pk, **form)
 
     order = Order.objects.get(decision__reason=BY_HAND)
     assert (order.side, order.shares, order.state) == ("SELL", position.shares, "LIVE")
     assert first.redirect_chain == second.redirect_chain
-    other = page(client, held, "close", position.pk, **form | {"key": "another tap"}, least="")
+    other = page(client, held, "close", position.pk, **form | {"key": "another tap"})
     assert "being sold already" in other.content.decode()
     assert Order.objects.filter(decision__reason=BY_HAND).count() == 1
     assert_invariants()
 
 
-def test_a_position_is_not_closed_at_another_price_than_the_page_said(held: World, client):
+def form_of(text: str) -> dict[str, str]:
+    return dict(re.findall(r'name="(key|shown|least)" value="([^"]+)"', text))
+
+
+def test_a_position_is_closed_at_the_price_of_the_page_whatever_it_became(held: World, client):
     position = Position.objects.get()
-    shown = page(client, held, "close", position.pk).content.decode()
-    form = dict(re.findall(r'name="(key|shown)" value="([^"]+)"', shown))
+    form = form_of(page(client, held, "close", position.pk).content.decode())
     Outcome.objects.filter(pk=position.outcome_id).update(last_price="0.10")
 
-    said = page(client, held, "close", position.pk, **form, least="")
+    page(client, held, "close", position.pk, **form)
+
+    order = Order.objects.get(decision__reason=BY_HAND)
+    assert f"{order.limit_price * 100:f}".startswith(form["least"].rstrip("0").rstrip("."))
+
+
+def test_what_is_not_what_the_page_said_is_not_sold(held: World, client):
+    position = Position.objects.get()
+    form = form_of(page(client, held, "close", position.pk).content.decode())
+
+    said = page(client, held, "close", position.pk, **form | {"least": "8"})
 
     assert said.status_code == 422
     assert "not what would be sold any more: now 974.90 sh at 8.0¢" in said.content.decode()
@@ -93,15 +106,20 @@ def test_a_breaker_is_reset_with_a_reason_and_no_other_way(held: World, client):
     assert "Reset hourly" in page(client, held, "breakers").content.decode()
     assert "limit" in page(client, held, "reset", "hourly").content.decode()
 
-    refused = page(client, held, "reset", "hourly", why="  ")
+    form = form_of(page(client, held, "reset", "hourly").content.decode())
+    refused = page(client, held, "reset", "hourly", **form, why="  ")
     trip.refresh_from_db()
     assert trip.reset_at is None
     assert "Say why" in refused.content.decode()
 
-    page(client, held, "reset", "hourly", why="looked at it")
+    other = page(client, held, "reset", "hourly", shown="another trip", why="looked at it")
+    trip.refresh_from_db()
+    assert "not what you were shown" in other.content.decode()
+    assert trip.reset_at is None
+    page(client, held, "reset", "hourly", **form, why="looked at it")
     trip.refresh_from_db()
     assert (trip.reset_by, trip.reset_why) == (held.owner.username, "looked at it")
-    again = page(client, held, "reset", "hourly", why="twice")
+    again = page(client, held, "reset", "hourly", **form, why="twice")
     assert "nothing to reset" in again.content.decode()
     assert page(client, held, "reset", "weekly").status_code == 404
 

@@ -311,7 +311,7 @@ def test_selling_real_money_asks_for_a_factor(held, client):
     client.force_login(held.world.owner)
     at = reverse("close", args=[position.account_id, position.pk])
     page = client.get(at).content.decode()
-    form = dict(re.findall(r'name="(key|shown)" value="([^"]+)"', page))
+    form = dict(re.findall(r'name="(key|shown|least)" value="([^"]+)"', page))
 
     assert "asks for your passkey" in client.post(at, form).content.decode()
     assert held.posts() == before

@@ -117,6 +117,7 @@ def test_real_money_follows_nobody_without_a_factor(world: World, client):
     by_app = app.keyed("/api/v1/follows/", {"account": str(real.pk), "wallet": OTHER_WHALE})
 
     assert "with real money?" in asked
+    assert client.post(change, {"wallet": "0x\x00"}, follow=True).status_code == 200
     assert "This code is wrong" in wrong
     assert by_app.json()["code"] == "factor_needed"
     assert not Follow.objects.filter(account=real).exists()

@@ -15,6 +15,7 @@ from notifications.models import Event
 from risk.models import KillSwitch, RiskProfile
 from tests.web.test_factors import SECRET, code
 from tests.world import World, trade
+from trading import modes
 from trading.models import Order
 
 
@@ -59,13 +60,27 @@ def test_paper_starts_again_by_itself_and_real_money_with_a_code(world: World, r
     for account in (world.account, real):
         post(client, "stop", account)
 
-    assert "allowed again" in post(client, "start-again", world.account)
-    assert "you have none yet" in post(client, "start-again", real)
+    paper, live = ({"shown": modes.start_digest(each)} for each in (world.account, real))
+
+    assert "allowed again" in post(client, "start-again", world.account, **paper)
+    assert "you have none yet" in post(client, "start-again", real, **live)
     TOTP.activate(world.owner, SECRET)
-    assert "asks for your passkey" in post(client, "start-again", real)
+    assert "asks for your passkey" in post(client, "start-again", real, **live)
     assert KillSwitch.objects.count() == 1
-    assert "allowed again" in post(client, "start-again", real, code=code())
+    assert "allowed again" in post(client, "start-again", real, **live, code=code())
     assert not KillSwitch.objects.exists()
+
+
+def test_a_stop_of_everything_is_not_lifted_by_a_page_that_showed_less(world: World, real, client):
+    TOTP.activate(world.owner, SECRET)
+    post(client, "stop", real)
+    shown = modes.start_digest(real)
+    post(client, "stop", real, level="ALL")
+
+    said = post(client, "start-again", real, shown=shown, code=code())
+
+    assert "not what you were shown" in said
+    assert KillSwitch.objects.get().level == "ALL"
 
 
 def test_a_mode_goes_up_with_its_name_and_a_code_and_down_at_once(world: World, real, client):
@@ -93,9 +108,14 @@ def test_a_code_that_was_used_raises_no_mode_again(world: World, real, client, m
     with override_settings(LIVE_TRADING=True):
         assert "is in LIVE mode" in post(client, "mode", real, **live)
         post(client, "mode", real, mode="APPROVAL")
-        said = post(client, "mode", real, **live)
+        for code_again in (live["code"], f"{live['code'][:3]}-{live['code'][3:]}"):
+            said = post(client, "mode", real, **live | {"code": code_again})
+            assert "was used already" in said
+        odd = post(client, "mode", real, **live | {"code": "123 456"})
+        assert "code is wrong" in odd
+        deep = live | {"code": "", "passkey": "[" * 50_000}
+        assert client.post(reverse("mode", args=[real.pk]), deep).status_code == 200
 
-    assert "was used already" in said
     real.refresh_from_db()
     assert real.mode == "APPROVAL"
 
