@@ -8,9 +8,10 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -75,6 +76,16 @@ def ways(user: User) -> frozenset[str]:
     kinds = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
     found = Authenticator.objects.filter(user=user, type__in=kinds).values_list("type", flat=True)
     return frozenset(found)
+
+
+def digest_of_change(what: str, subject: object, wanted: Mapping[str, Any]) -> str:
+    """Return what names a change of settings, by their names, as a person is shown it."""
+
+    def plain(value: Any) -> str:
+        return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+
+    facts = "|".join(f"{name}={plain(wanted[name])}" for name in sorted(wanted))
+    return hashlib.sha256(f"{what}|{subject}|{facts}".encode()).hexdigest()
 
 
 def digest_of_all(digests: Iterable[str]) -> str:

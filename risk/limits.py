@@ -1,6 +1,5 @@
 """Change an account's limits: lowered at once, raised with a factor where money is real."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
@@ -10,7 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts.factors import Proof, unproved
+from accounts.factors import Proof, digest_of_change, unproved
 from accounts.models import User
 from notifications.services import record
 from risk.domain.presets import Limits
@@ -60,12 +59,7 @@ def changed(profile: RiskProfile, wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 def digest_of(profile: RiskProfile, wanted: Mapping[str, Any]) -> str:
     """Return what names a change of limits as a person is shown it."""
-    facts = "|".join(f"{name}={_plain(wanted[name])}" for name in sorted(wanted))
-    return hashlib.sha256(f"limits|{profile.account_id}|{facts}".encode()).hexdigest()
-
-
-def _plain(value: Any) -> str:
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+    return digest_of_change("limits", profile.account_id, wanted)
 
 
 def change(

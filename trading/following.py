@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.factors import Proof, unproved
+from accounts.factors import Proof, digest_of_change, unproved
 from accounts.models import Account, User
 from notifications.services import record
 from risk.models import RiskProfile
@@ -82,8 +82,7 @@ def loosened(follow: Follow, wanted: Mapping[str, Any]) -> list[str]:
 
 def digest_of(follow: Follow, wanted: Mapping[str, Any]) -> str:
     """Return what names a change of a follow as a person is shown it."""
-    facts = "|".join(f"{name}={_plain(wanted[name])}" for name in sorted(wanted))
-    return hashlib.sha256(f"follow|{follow.pk}|{facts}".encode()).hexdigest()
+    return digest_of_change("follow", follow.pk, wanted)
 
 
 def _plain(value: Any) -> str:

@@ -1,6 +1,5 @@
 """Change what an account trades pairs within, and tell of it: loosened bounds are a warning."""
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -8,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.factors import Proof, unproved
+from accounts.factors import Proof, digest_of_change, unproved
 from accounts.models import Account, User
 from notifications.services import record
 from risk.models import PairProfile, RiskProfile
@@ -75,8 +74,7 @@ def loosened(account: Account, wanted: Mapping[str, Any]) -> list[str]:
 
 def digest_of(account: Account, wanted: Mapping[str, Any]) -> str:
     """Return what names a change of bounds as a person is shown it."""
-    facts = "|".join(f"{name}={_plain(wanted[name])}" for name in sorted(wanted))
-    return hashlib.sha256(f"pairs|{account.pk}|{facts}".encode()).hexdigest()
+    return digest_of_change("pairs", account.pk, wanted)
 
 
 def _before(bounds: PairProfile, limits: RiskProfile, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from trading.consent import Yes
 from trading.models import Order, Position
 from web import queries
 from web.notes import note_of
-from web.proofs import factor_for, unproved
+from web.proofs import factor_for, proof_for, unproved
 from web.views import account_of, page_about, page_of, user_of
 
 LONGEST = 400  # characters of a reason
@@ -72,9 +72,7 @@ def _closed(request: HttpRequest, position: Position, price: Decimal | None) -> 
     if not Order.objects.filter(pk=made).exists():  # a second tap sees what came of the first
         # Before the factor is spent: what moved meanwhile costs nobody his code.
         closing.check_offer(position, shown, exit_price=price)
-        proof = None
-        if not position.account.is_paper:
-            proof = factors.prove(user, digests=[shown], given=request.POST, now=now)
+        proof = proof_for(request, position.account, digest=shown, now=now)
         yes = Yes(by=user, digest=shown, proof=proof)
         closing.close_position(position_id=position.pk, yes=yes, key=key, now=now, exit_price=price)
         sending.submit(order_ids=[made], now=now)

@@ -15,7 +15,7 @@ from accounts import factors
 from accounts.models import Account
 from markets import clock
 from trading.approval_rules import CannotChange, Rules, change, loosened, rules_of
-from web.proofs import factor_for
+from web.proofs import factor_for, proof_for
 from web.views import page_of, user_of
 
 MOST = Decimal(1_000_000)
@@ -117,7 +117,6 @@ def _review(
 
 def _change(request: HttpRequest, account: Account, new: Rules) -> None:
     now, by, proof = clock.now(), user_of(request), None
-    if "reviewed" in request.POST and not account.is_paper:
-        digests = [new.digest(account)]
-        proof = factors.prove(by, digests=digests, given=request.POST, now=now)
+    if "reviewed" in request.POST:
+        proof = proof_for(request, account, digest=new.digest(account), now=now)
     change(account=account, rules=new, by=by, now=now, proof=proof)

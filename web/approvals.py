@@ -24,7 +24,7 @@ from trading.models import Approval, Order
 from venues.money import CENT, ZERO
 from venues.types import Side
 from web.notes import note_of
-from web.proofs import factor_for
+from web.proofs import factor_for, proof_for
 from web.receipts import receipt
 from web.views import page_about, user_of
 
@@ -250,7 +250,7 @@ def _answer(request: HttpRequest, order: Order, *, now: datetime) -> Outcome:
             digest=request.POST.get("shown", ""),
             note=note,
             seen=seen,
-            proof=proof_for(request, order, now=now),
+            proof=_proof(request, order, now=now),
         )
     except (NoAmount, factors.NotProved) as why:
         return Outcome(counted=False, sentence=str(why))
@@ -281,12 +281,11 @@ def _amount(text: str) -> Decimal | None:
     return found
 
 
-def proof_for(request: HttpRequest, order: Order, *, now: datetime) -> factors.Proof | None:
-    """Return the factor that came with a form, where real money is asked for. Raises NotProved.
+def _proof(request: HttpRequest, order: Order, *, now: datetime) -> factors.Proof | None:
+    """Return the factor that came with a form. Raises NotProved.
 
     An order that was answered already needs none: its page says by whom.
     """
-    if order.account.is_paper or order.state != OrderState.AWAITING_APPROVAL:
+    if order.state != OrderState.AWAITING_APPROVAL:
         return None
-    digests = [request.POST.get("shown", "")]
-    return factors.prove(user_of(request), digests=digests, given=request.POST, now=now)
+    return proof_for(request, order.account, digest=request.POST.get("shown", ""), now=now)

@@ -21,7 +21,7 @@ from trading import following
 from trading.models import Decision
 from trading.preview import earned_by_copying, preview
 from venues.words import dollars, price
-from web.proofs import factor_for
+from web.proofs import factor_for, proof_for
 from web.views import account_of, page_of, paged, user_of
 from whales.models import Follow, Signal, Whale, WhaleScore
 
@@ -195,9 +195,9 @@ def _change(request: HttpRequest, follow: Follow, wanted: dict[str, Any], more: 
     """Change the follow; returns why not."""
     user, now, proof = user_of(request), clock.now(), None
     try:
-        if more and not follow.account.is_paper:
-            digests = [following.digest_of(follow, wanted)]
-            proof = factors.prove(user, digests=digests, given=request.POST, now=now)
+        if more:
+            digest = following.digest_of(follow, wanted)
+            proof = proof_for(request, follow.account, digest=digest, now=now)
         following.change(follow=follow, wanted=wanted, by=user, now=now, proof=proof)
     except (factors.NotProved, following.CannotLoosen) as why:
         return str(why)

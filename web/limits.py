@@ -16,7 +16,7 @@ from markets import clock
 from risk import limits
 from risk.domain.presets import PRESETS
 from risk.models import RiskProfile
-from web.proofs import factor_for
+from web.proofs import factor_for, proof_for
 from web.views import page_of, user_of
 
 LABELS = {
@@ -104,9 +104,9 @@ def _change(request: HttpRequest, before: RiskProfile, wanted: dict[str, Any], m
     """Change the limits; returns why not."""
     user, now, proof = user_of(request), clock.now(), None
     try:
-        if more and not before.account.is_paper:
-            digests = [limits.digest_of(before, wanted)]
-            proof = factors.prove(user, digests=digests, given=request.POST, now=now)
+        if more:
+            digest = limits.digest_of(before, wanted)
+            proof = proof_for(request, before.account, digest=digest, now=now)
         limits.change(profile=before, wanted=wanted, by=user, now=now, proof=proof)
     except (factors.NotProved, limits.CannotRaise) as why:
         return str(why)

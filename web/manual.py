@@ -14,7 +14,7 @@ from trading import manual
 from trading.domain.order_state import OrderState
 from trading.models import Order, PairTrade
 from web.notes import note_of
-from web.proofs import factor_for
+from web.proofs import factor_for, proof_for
 from web.views import page_about, user_of
 
 
@@ -58,11 +58,10 @@ def decide(request: HttpRequest, order_id: UUID) -> HttpResponse:
 
 
 def _decide(request: HttpRequest, order: Order) -> None:
-    user, now, proof = user_of(request), clock.now(), None
+    user, now = user_of(request), clock.now()
     shown, said = request.POST.get("shown", ""), request.POST.get("state", "")
     try:
-        if not order.account.is_paper:
-            proof = factors.prove(user, digests=[shown], given=request.POST, now=now)
+        proof = proof_for(request, order.account, digest=shown, now=now)
         done = manual.settle(
             order_id=order.pk,
             state=OrderState(said) if said in set(OrderState) else OrderState.MANUAL,

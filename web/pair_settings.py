@@ -19,7 +19,7 @@ from markets.domain import exclusions
 from risk.domain.pairs import DEFAULT_PAIRS
 from risk.models import PairProfile, RiskProfile
 from trading import pair_profiles
-from web.proofs import factor_for
+from web.proofs import factor_for, proof_for
 from web.views import page_of, user_of
 
 SHOWN = 60  # characters of a name that is refused
@@ -192,9 +192,8 @@ def _change(request: HttpRequest, account: Account, wanted: dict[str, Any], dige
     """Change the bounds; returns why not."""
     user, now, proof = user_of(request), clock.now(), None
     try:
-        if digest and not account.is_paper:
-            given = request.POST
-            proof = factors.prove(user, digests=[digest], given=given, now=now)
+        if digest:
+            proof = proof_for(request, account, digest=digest, now=now)
         pair_profiles.change(account=account, wanted=wanted, by=user, now=now, proof=proof)
     except (factors.NotProved, pair_profiles.CannotLoosen) as why:
         return str(why)

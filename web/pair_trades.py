@@ -19,7 +19,7 @@ from trading.domain.pair_state import OPEN, PairState
 from trading.models import PairTrade
 from venues.words import duration
 from web.notes import note_of
-from web.proofs import factor_for
+from web.proofs import factor_for, proof_for
 from web.views import page_about, page_of, paged, user_of
 
 TAKEN_OVER = "Taken over. What is open is an ordinary position now."
@@ -114,10 +114,10 @@ def answer(request: HttpRequest, account_id: UUID, trade_id: UUID) -> HttpRespon
 def _take_over(request: HttpRequest, trade: PairTrade, *, note: str, now: datetime) -> str:
     """Take over a trade in doubt; returns why not."""
     user, proof = user_of(request), None
-    if note and not trade.account.is_paper and trade.account.owner_id == user.pk:
-        digests = [request.POST.get("shown", "")]
+    if note and trade.account.owner_id == user.pk:
         try:
-            proof = factors.prove(user, digests=digests, given=request.POST, now=now)
+            shown = request.POST.get("shown", "")
+            proof = proof_for(request, trade.account, digest=shown, now=now)
         except factors.NotProved as why:
             return str(why)
     return manual.take_over(trade_id=trade.pk, by=user, note=note, now=now, proof=proof)
@@ -125,9 +125,9 @@ def _take_over(request: HttpRequest, trade: PairTrade, *, note: str, now: dateti
 
 def _approve(request: HttpRequest, trade: PairTrade, *, note: str, now: datetime) -> str:
     shown, user, proof = request.POST.get("shown", ""), user_of(request), None
-    if not trade.account.is_paper and trade.state == PairState.AWAITING_APPROVAL:
+    if trade.state == PairState.AWAITING_APPROVAL:
         try:
-            proof = factors.prove(user, digests=[shown], given=request.POST, now=now)
+            proof = proof_for(request, trade.account, digest=shown, now=now)
         except factors.NotProved as why:
             return str(why)
     yes = Yes(by=user, digest=shown, note=note, proof=proof)

@@ -1,6 +1,7 @@
 """What a page needs to ask for a fresh factor: the ways its reader has, a passkey's challenge."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -35,13 +36,19 @@ def factor_of(request: HttpRequest, *, is_needed: bool, digest: str) -> Factor:
     return Factor(needed=True, ways=ways, options=options)
 
 
+def proof_for(
+    request: HttpRequest, account: Account, *, digest: str, now: datetime
+) -> factors.Proof | None:
+    """Return the factor that came with a form; paper money asks for none. Raises NotProved."""
+    if account.is_paper:
+        return None
+    return factors.prove(user_of(request), digests=[digest], given=request.POST, now=now)
+
+
 def unproved(request: HttpRequest, account: Account, digest: str) -> str:
     """Return why this act on real money may not be done by whoever posted it."""
-    if account.is_paper:
-        return ""
-    user = user_of(request)
     try:
-        factors.prove(user, digests=[digest], given=request.POST, now=clock.now())
+        proof_for(request, account, digest=digest, now=clock.now())
     except factors.NotProved as why:
         return str(why)
     return ""

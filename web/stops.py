@@ -17,7 +17,7 @@ from risk.models import KillSwitch
 from risk.services import start_again, stop
 from trading import modes, stopping
 from web.notes import note_of
-from web.proofs import factor_for, factor_of
+from web.proofs import factor_for, factor_of, proof_for
 from web.views import account_of, page_of, user_of
 
 
@@ -71,11 +71,10 @@ def _stop(request: HttpRequest, account: Account) -> None:
 @require_POST
 def start(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Lift the account's own stop; real money asks for a factor."""
-    account, user, now, proof = account_of(request, account_id), user_of(request), clock.now(), None
+    account, user, now = account_of(request, account_id), user_of(request), clock.now()
     shown = request.POST.get("shown", "")
     try:
-        if not account.is_paper:
-            proof = factors.prove(user, digests=[shown], given=request.POST, now=now)
+        proof = proof_for(request, account, digest=shown, now=now)
         said = modes.start(account=account, by=user, now=now, shown=shown, proof=proof)
         messages.success(request, said)
     except (factors.NotProved, modes.CannotChange) as why:

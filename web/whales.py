@@ -13,7 +13,7 @@ from accounts import factors
 from accounts.models import Account
 from markets import clock
 from trading import following
-from web.proofs import factor_for
+from web.proofs import factor_for, proof_for
 from web.views import account_of, page_of, paged, user_of
 from whales import follows
 from whales.follows import CannotFollow
@@ -56,10 +56,9 @@ def change(request: HttpRequest, account_id: UUID) -> HttpResponse:
             whale_id = _id(request, "stop")
             follows.unfollow(account=account, whale_id=whale_id, by=by.username, now=now)
             return redirect("whales", account.pk)
-        wallet, proof = follows.read_wallet(request.POST["wallet"]), None
-        if not account.is_paper:
-            digests = [following.new_digest(account, wallet)]
-            proof = factors.prove(by, digests=digests, given=request.POST, now=now)
+        wallet = follows.read_wallet(request.POST["wallet"])
+        digest = following.new_digest(account, wallet)
+        proof = proof_for(request, account, digest=digest, now=now)
         following.begin(account=account, wallet=wallet, by=by, now=now, proof=proof)
         messages.success(request, "Followed. Its next trade is decided on.")
     except factors.NotProved as why:

@@ -39,6 +39,17 @@ def traded(live):
     return game, live.trade()
 
 
+def asked(live):
+    """Let a rehearsal wait for a person's yes to a pair."""
+    live.account.rehearsal = True
+    live.account.save()
+    game = fresh_game(live)
+    live.match()
+    live.make_gap(game)
+    live.look()
+    return game, live.trade()
+
+
 def test_every_page_tells_its_owner_and_nobody_else(live, client):
     game, trade = traded(live)
     names = [
@@ -132,13 +143,7 @@ def test_settings_are_kept_and_bad_ones_refused(world: World, client):
 
 
 def test_a_rehearsal_waits_for_a_person_and_is_declined_or_approved(live, client):
-    live.account.rehearsal = True
-    live.account.save()
-    game = fresh_game(live)
-    live.match()
-    live.make_gap(game)
-    live.look()
-    trade = live.trade()
+    game, trade = asked(live)
     assert trade.state == "AWAITING_APPROVAL"
     assert set(trade.orders.values_list("state", flat=True)) == {"AWAITING_APPROVAL"}
     live.pass_time(1)
@@ -160,13 +165,7 @@ def test_a_rehearsal_waits_for_a_person_and_is_declined_or_approved(live, client
 
 
 def test_a_note_with_control_characters_is_kept_without_them(live, client):
-    live.account.rehearsal = True
-    live.account.save()
-    game = fresh_game(live)
-    live.match()
-    live.make_gap(game)
-    live.look()
-    trade = live.trade()
+    _, trade = asked(live)
 
     said = post(client, live, "pair-answer", trade.pk, decline="1", note="not\x00 now\x1b")
 
